@@ -1,0 +1,61 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// The errors of the record. They are wrapped with what was asked for and what
+// to do; compare with errors.Is.
+var (
+	ErrNotFound = errors.New("not in the record")
+	ErrInvalid  = errors.New("not valid")
+	ErrEmpty    = errors.New("the artefact is empty")
+	ErrTooLarge = errors.New("the artefact is too large")
+)
+
+// Reader is the read side of [Service]: what pages and the API show. Every
+// method answers ErrNotFound for an ID that does not exist and ErrInvalid for a
+// filter that makes no sense.
+type Reader interface {
+	Overview(ctx context.Context, q OverviewQuery) (*Overview, error)
+
+	Signatures(ctx context.Context, f SignatureFilter) (*SignaturePage, error)
+	Signature(ctx context.Context, id string) (*SignatureDetail, error)
+
+	Crashes(ctx context.Context, f CrashFilter) (*CrashPage, error)
+	Crash(ctx context.Context, id string) (*CrashDetail, error)
+	CrashLog(ctx context.Context, id string, r LogRange) (*LogText, error)
+
+	Kernels(ctx context.Context, f KernelFilter) (*KernelPage, error)
+	Kernel(ctx context.Context, idOrRelease string) (*KernelDetail, error)
+
+	Hosts(ctx context.Context, f HostFilter) (*HostPage, error)
+	Host(ctx context.Context, idOrName string) (*HostDetail, error)
+
+	Artefact(ctx context.Context, sha256 string) (*Artefact, error)
+	// OpenArtefact returns the raw bytes, verified against the hash: a
+	// damaged artefact fails with an error at its end, never with a silent EOF.
+	OpenArtefact(ctx context.Context, sha256 string) (io.ReadCloser, int64, error)
+
+	Jobs(ctx context.Context, f JobFilter) (*JobPage, error)
+}
+
+// Writer is the write side of [Service].
+type Writer interface {
+	// Intake keeps an artefact and queues its analysis. When it returns
+	// without an error the artefact is durable.
+	Intake(ctx context.Context, r io.Reader, m Meta) (Receipt, error)
+	// Receipt returns a receipt as it stands now.
+	Receipt(ctx context.Context, id string) (Receipt, error)
+	// Wait returns once the receipt's analysis is done or has failed, or with
+	// the receipt as it stands when ctx ends.
+	Wait(ctx context.Context, id string) (Receipt, error)
+	// ChangeSignature applies a person's decision.
+	ChangeSignature(ctx context.Context, id string, c SignatureChange) (*SignatureDetail, error)
+	// Reanalyse queues the analysis of all receipts of an artefact again.
+	Reanalyse(ctx context.Context, sha256 string) error
+	// RetryJob queues a dead job again.
+	RetryJob(ctx context.Context, id string) (*Job, error)
+}
