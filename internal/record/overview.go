@@ -26,7 +26,7 @@ type Overview struct {
 	Latest  []Crash      `json:"latest" nullable:"false" doc:"The newest crashes, at most 10"`
 
 	Totals   Totals   `json:"totals"`
-	Previous Totals   `json:"previous" doc:"The same for the window of the same length before"`
+	Previous Before   `json:"previous" doc:"The window of the same length before"`
 	States   []Facet  `json:"states" nullable:"false" doc:"Signatures by state"`
 	Jobs     JobStats `json:"jobs"`
 }
@@ -38,4 +38,12 @@ type Totals struct {
 	NewSignatures int64 `json:"new_signatures" doc:"Signatures first seen in the window"`
 	HostsAffected int64 `json:"hosts_affected" doc:"Hosts that crashed in the window"`
 	Hosts         int64 `json:"hosts" doc:"Hosts known at its end"`
+}
+
+// Before are the figures of the window before, to compare with. Hosts and
+// signatures of a past window are not among them: distinct counts do not add
+// up from days.
+type Before struct {
+	Crashes       int64 `json:"crashes"`
+	NewSignatures int64 `json:"new_signatures"`
 }

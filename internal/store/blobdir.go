@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"gocloud.dev/blob/fileblob"
+)
+
+// staleUpload is the age from which an unfinished upload is taken to be left
+// over from a process that died.
+const staleUpload = 24 * time.Hour
+
+// OpenBlobDir opens a blob store in a folder, creating it if needed.
+//
+// It reads through gocloud's fileblob and lays files out as fileblob does, so
+// that both see the same store, but it writes by itself: fileblob renames a
+// temporary file into place without ever syncing the file or the folder, and
+// after a power cut the name may be there and the content not. A delivery is
+// acknowledged on the strength of this write.
+func OpenBlobDir(dir string) (*Blobs, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open blob folder: %w", err)
+	}
+	incoming := filepath.Join(dir, "incoming")
+	if err := os.MkdirAll(incoming, 0o700); err != nil {
+		return nil, fmt.Errorf("create blob folder: %w", diskFull(err))
+	}
+	if err := removeStale(incoming, time.Now().Add(-staleUpload)); err != nil {
+		return nil, fmt.Errorf("clear unfinished uploads: %w", err)
+	}
+	b, err := fileblob.OpenBucket(dir, &fileblob.Options{Metadata: fileblob.MetadataDontWrite, NoTempDir: true})
+	if err != nil {
+		return nil, fmt.Errorf("open blob folder: %w", err)
+	}
+	d := &blobDir{root: dir}
+	return &Blobs{bucket: b, closed: b.Close, begin: func(context.Context) (upload, error) {
+		f, err := os.CreateTemp(incoming, "upload-*")
+		if err != nil {
+			return nil, err
+		}
+		return &fileUpload{File: f, dir: d}, nil
+	}}, nil
+}
+
+func removeStale(dir string, before time.Time) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another process finished or removed it
+		}
+		if err != nil {
+			return err
+		}
+		if info.ModTime().Before(before) {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// blobDir is a folder that blobs are written to.
+type blobDir struct {
+	root    string
+	durable sync.Map // folders whose names are known to be on the disk
+}
+
+// fileUpload writes a blob to a file of this machine.
+type fileUpload struct {
+	*os.File
+	dir  *blobDir
+	size int64
+	done bool
+}
+
+func (u *fileUpload) Write(p []byte) (int, error) {
+	n, err := u.File.Write(p)
+	u.size += int64(n)
+	return n, err
+}
+
+func (u *fileUpload) commit(_ context.Context, key string) (bool, error) {
+	if err := u.Sync(); err != nil {
+		return false, err
+	}
+	final := filepath.Join(u.dir.root, filepath.FromSlash(key))
+	folder := filepath.Dir(final)
+	if err := u.dir.durableDir(folder); err != nil {
+		return false, err
+	}
+	// The same content may be there already. A file of another size is what a
+	// failing disk left of it, and the upload heals it.
+	info, err := os.Stat(final)
+	created := err != nil || info.Size() != u.size
+	if created {
+		if err := os.Rename(u.Name(), final); err != nil {
+			return false, err
+		}
+	}
+	// Also when the blob was there: the upload that made it may not have
+	// synced the folder yet, and this one is about to be acknowledged too.
+	return created, syncDir(folder)
+}
+
+func (u *fileUpload) abort() {
+	if u.done {
+		return
+	}
+	u.done = true
+	u.Close()
+	os.Remove(u.Name())
+}
+
+// durableDir creates the folders between the root and dir and makes their
+// names durable. It trusts only what this process synced itself: a folder that
+// is there may have been made a moment ago by one that has not synced it yet.
+func (d *blobDir) durableDir(dir string) error {
+	if dir == d.root {
+		return nil
+	}
+	if _, ok := d.durable.Load(dir); ok {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if err := d.durableDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncDir(parent); err != nil {
+		return err
+	}
+	d.durable.Store(dir, true)
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync folder %s: %w", dir, err)
+	}
+	return nil
+}
