@@ -45,7 +45,22 @@ const (
 	// CI: a test system's stamp in front of a console line,
 	// "2026-11-23T16:29:06.123 [   12.345678] text".
 	CI
+
+	transports = iota
 )
+
+var transportNames = [transports]string{
+	"plain", "console", "dmesg-human", "dmesg-iso", "dmesg-delta", "dmesg-decoded", "kmsg", "netconsole",
+	"syslog-3164", "syslog-5424", "journal", "journal-json", "journal-export", "ci",
+}
+
+// String returns the transport's name as reports show it.
+func (t Transport) String() string {
+	if int(t) < len(transportNames) {
+		return transportNames[t]
+	}
+	return "unknown"
+}
 
 // CallerKind tells what printk's caller ID names.
 type CallerKind uint8
@@ -74,7 +89,8 @@ const (
 	OriginUser           // user space, by syslog tag, journal field or facility
 )
 
-// Record is one kernel message. Text and the strings of a Record are valid
+// Record is one line of one kernel message; a message of several lines is as
+// many records, as on a console. Text and the byte slices of a Record are valid
 // until the next call of [Reader.Next].
 type Record struct {
 	Text      []byte // the message alone, without line end, colours or envelope
@@ -90,8 +106,8 @@ type Record struct {
 	Host      []byte    // sending host, nil where unknown
 	Release   []byte    // kernel release from a netconsole header, nil where unknown
 	Caller    Caller
-	Level     int8 // syslog severity 0-7, -1 where unknown
-	Facility  int16
+	Level     int8  // syslog severity 0-7, -1 where unknown
+	Facility  int16 // syslog facility, 0 for the kernel's own, -1 where unknown
 	Transport Transport
 	Origin    Origin
 	Cont      bool // continues the message of the record before it

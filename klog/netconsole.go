@@ -1,0 +1,113 @@
+package klog
+
+// datagram decodes a line of a capture that wrote each datagram as Python
+// prints bytes, b'6,1,0,-;text\n', and makes its content the line at work.
+func (r *Reader) datagram(b []byte) (int, shape) {
+	if len(b) < 3 || b[1] != '\'' && b[1] != '"' {
+		return 0, bare
+	}
+	quote := b[1]
+	if b[len(b)-1] != quote && !r.ln.clipped {
+		return 0, bare
+	}
+	end := len(b)
+	if b[end-1] == quote {
+		end--
+	}
+	if end <= 2 {
+		return 0, silent
+	}
+	w := b[:0]
+	for i := 2; i < end; i++ {
+		c := b[i]
+		if c != '\\' || i+1 >= end {
+			w = append(w, c)
+			continue
+		}
+		i++
+		switch c = b[i]; c {
+		case 'n':
+			c = '\n'
+		case 't':
+			c = '\t'
+		case 'r':
+			c = '\r'
+		case 'x':
+			if i+2 < end {
+				hi, lo := unhex(b[i+1]), unhex(b[i+2])
+				if hi >= 0 && lo >= 0 {
+					c = byte(hi<<4 | lo)
+					i += 2
+				}
+			}
+		}
+		w = append(w, c)
+	}
+	r.redo(w)
+	return 0, silent
+}
+
+// maxFragmented bounds the messages of which fragments are kept.
+const maxFragmented = 16
+
+// A fragmented message is one that netconsole sent in several datagrams.
+type fragmented struct {
+	rec  Record // its Text is nil until the message is whole
+	body []byte // of the full size, as sent: text and dictionary, escaped
+	have []bool // by byte of body
+	got  int
+}
+
+// fragment adds a fragment, and makes the record of the message once it is
+// whole.
+func (r *Reader) fragment(h kmsgHeader, text []byte) shape {
+	rec := &r.rec
+	if h.total > r.in.max {
+		r.kmsgText(text) // no kernel sends that; show what there is
+		rec.Clipped = true
+		return decoded
+	}
+	f := r.seq.fragmented(rec, h.total)
+	if f == nil {
+		return silent // a late fragment of a message that was given up
+	}
+	for i, c := range text[:min(len(text), h.total-h.offset)] {
+		if k := h.offset + i; !f.have[k] {
+			f.have[k] = true
+			f.body[k] = c
+			f.got++
+		}
+	}
+	f.rec.Span.Start = min(f.rec.Span.Start, rec.Span.Start)
+	f.rec.Span.End = max(f.rec.Span.End, rec.Span.End)
+	// The line end of the last datagram may be the capture's line end.
+	if f.got < h.total && (f.got < h.total-1 || f.have[h.total-1]) {
+		return silent
+	}
+	r.rec = f.finish()
+	r.seq.drop(f)
+	return decoded
+}
+
+// finish makes the record of what there is of a fragmented message.
+func (f *fragmented) finish() Record {
+	rec := f.rec
+	body := f.body[:0]
+	for i, ok := range f.have {
+		if ok {
+			body = append(body, f.body[i])
+		} else if i < len(f.have)-1 {
+			rec.Clipped = true
+		}
+	}
+	for i, c := range body {
+		if c == '\n' {
+			body = body[:i] // the dictionary follows
+			break
+		}
+	}
+	body, _ = unescapeHex(body)
+	rec.Text, _ = clean(body, nil)
+	rec.TextStart = -1
+	return rec
+}
