@@ -16,6 +16,8 @@ type Document struct {
 	Input   Input    `json:"input"`
 	Boots   []Boot   `json:"boots"`
 	Reports []Report `json:"reports"` // in order of appearance
+	Primary *int     `json:"primary"` // index of the report that the log is about, null if there is none
+	Dumps   []Report `json:"dumps"`   // stacks that somebody asked for (sysrq, dump_stack): facts, not complaints
 	Notes   []Note   `json:"notes"`   // what is missing or was cut, in the user's words
 }
 
@@ -65,7 +67,8 @@ type Report struct {
 	Task       string            `json:"task"` // comm
 	PID        *int              `json:"pid"`
 	Workqueue  string            `json:"workqueue,omitempty"`
-	Panicked   bool              `json:"panicked"` // the kernel panicked in or because of this report
+	Subject    string            `json:"subject,omitempty"` // device, cache or driver that the headline names
+	Panicked   bool              `json:"panicked"`          // the kernel panicked in or because of this report
 	Guilty     *Location         `json:"guilty"`
 	Frames     []Frame           `json:"frames"` // the main stack, innermost first
 	Stacks     []Stack           `json:"stacks,omitempty"`
@@ -77,8 +80,10 @@ type Report struct {
 	Code       *Code             `json:"code,omitempty"`
 	Missing    []string          `json:"missing"` // parts that should be there and are not
 	CausedBy   *int              `json:"caused_by"`
-	Impact     string            `json:"impact"`
-	Repeats    int               `json:"repeats,omitempty"` // later reports of the same event folded into this one
+	Cause      string            `json:"cause,omitempty"`     // the rule behind CausedBy
+	RepeatOf   *int              `json:"repeat_of,omitempty"` // the first report of the same event
+	Repeats    int               `json:"repeats,omitempty"`   // later reports of the same event
+	Impact     string            `json:"impact"`              // panic, oops, hang, error, warning, event
 	Signature  Signature         `json:"signature"`
 	Time       *float64          `json:"time,omitempty"` // seconds since boot
 	Wall       *time.Time        `json:"wall,omitempty"`

@@ -1,0 +1,426 @@
+package crash
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+
+	"ringside/klog"
+)
+
+// Bounds of one report. Real reports stay far below them; hostile ones must not
+// make it grow.
+const (
+	maxFrames    = 256
+	maxStacks    = 64
+	maxModules   = 1024
+	maxRegisters = 96
+	maxEvidence  = 1024
+	maxText      = 4096
+)
+
+// stage is how far a report has been read.
+type stage uint8
+
+const (
+	stageHead      stage = iota // headlines and details; further headlines may join
+	stageBody                   // who was running, registers, stacks
+	stageEnded                  // after "---[ end trace": the registers are printed again
+	stageAftermath              // after the panic that followed
+)
+
+// builder is a report being read.
+type builder struct {
+	rep      Report
+	rank     Rank
+	format   *Format
+	bare     bool // opened by structure alone: no headline yet
+	dump     bool // a stack dump that somebody asked for, not a complaint
+	cut      bool // opened by "cut here"
+	stage    stage
+	pc       *Location // where the program counter was
+	pcFrame  *Frame
+	named    *Location // the function the headline names
+	file     string    // the place the headline names
+	fileLine int
+	detailPC *Location // "IP: foo+0x1/0x2" of older x86
+	preset   bool      // rep.Frames has a stack
+	lost     int64     // records lost while it was open
+	atStart  bool      // began with the first lines of the boot in the input
+	last     lastLine
+	quiet    int // lines of its stream since the last one that belonged to it
+	headLine int // lines read since the last headline
+	seen     struct{ cpu, regs, trace, end bool }
+}
+
+// lastLine is where a report last grew.
+type lastLine struct {
+	time    time.Duration
+	hasTime bool
+}
+
+// target says which stack of a report frames go to.
+type target int
+
+const (
+	targetMain target = -1
+	targetNone target = -2
+)
+
+// stream is the sequence of records of one caller.
+type stream struct {
+	cur      *builder
+	to       target
+	label    string // of the stack to come
+	sticky   bool   // label survives "Call Trace:"
+	labelCPU *int
+	ctx      string // TASK, IRQ, NMI
+	user     bool   // the registers being printed are user space's
+}
+
+func (s *stream) resetStack() {
+	s.to, s.label, s.sticky, s.labelCPU, s.ctx, s.user = targetMain, "", false, nil, "", false
+}
+
+// newBuilder opens a report at rec.
+func newBuilder(rec *klog.Record, boot *Boot) *builder {
+	b := &builder{bare: true, rank: RankPanic + 1}
+	r := &b.rep
+	r.Kind = KindUnknown
+	r.Boot = rec.Boot
+	r.Span = rec.Span
+	r.Lines = LineRange{rec.Line, rec.Line}
+	r.Registers = map[string]string{}
+	if rec.HasTime {
+		s := rec.Time.Seconds()
+		r.Time = &s
+	}
+	if !rec.Wall.IsZero() {
+		w := rec.Wall
+		r.Wall = &w
+	}
+	switch rec.Caller.Kind {
+	case klog.CallerTask:
+		r.Caller = "T" + strconv.FormatUint(uint64(rec.Caller.ID), 10)
+	case klog.CallerCPU:
+		r.Caller = "C" + strconv.FormatUint(uint64(rec.Caller.ID), 10)
+	}
+	if boot != nil {
+		r.Kernel, r.Version, r.Arch = boot.Release, boot.Version, boot.Arch
+		b.atStart = rec.Line-boot.Line < 4
+	}
+	if len(rec.Release) > 0 && r.Kernel == "" {
+		r.Kernel = string(rec.Release)
+	}
+	return b
+}
+
+// grow notes that rec belongs to the report.
+func (b *builder) grow(rec *klog.Record) {
+	r := &b.rep
+	r.Span.Start = min(r.Span.Start, rec.Span.Start)
+	r.Span.End = max(r.Span.End, rec.Span.End)
+	r.Lines.First = min(r.Lines.First, rec.Line)
+	r.Lines.Last = max(r.Lines.Last, rec.Line)
+	b.quiet = 0
+	b.last = lastLine{rec.Time, rec.HasTime}
+}
+
+// evidence ties field to bytes [start, end) of rec's text.
+func (b *builder) evidence(field, rule string, rec *klog.Record, start, end int) {
+	if len(b.rep.Evidence) >= maxEvidence {
+		return
+	}
+	b.rep.Evidence = append(b.rep.Evidence, Evidence{field, rule, rec.Line, textSpan(rec, start, end)})
+}
+
+// textSpan is the place of bytes [start, end) of rec's text in the input. Where
+// the transport encoded the text it is the whole record.
+func textSpan(rec *klog.Record, start, end int) klog.Span {
+	if rec.TextStart < 0 {
+		return rec.Span
+	}
+	return klog.Span{Start: rec.TextStart + int64(start), End: rec.TextStart + int64(end)}
+}
+
+// headline reads a headline into the report. join means that a more specific
+// one has been read before it.
+func (b *builder) headline(f *Format, rec *klog.Record, c *captures, join bool) {
+	r := &b.rep
+	if !join {
+		b.format, b.rank, b.bare, b.dump = f, f.Rank, false, false
+		r.Kind = f.Kind
+		r.Headline = clip(rec.Text)
+		b.evidence("headline", f.ID, rec, 0, len(rec.Text))
+		b.evidence("kind", f.ID, rec, 0, len(rec.Text))
+		if f.Reason != "" || f.Access != "" {
+			b.fault().Reason, b.fault().Access = f.Reason, f.Access
+		}
+	}
+	b.headLine = 0
+	b.captured(f.ID, rec, c, true)
+}
+
+func (b *builder) fault() *Fault {
+	if b.rep.Fault == nil {
+		b.rep.Fault = &Fault{}
+	}
+	return b.rep.Fault
+}
+
+// captured moves what a pattern captured into the report's fields. Fields that
+// are set stay: the first line that says something is the nearest to the event.
+func (b *builder) captured(rule string, rec *klog.Record, c *captures, head bool) {
+	r := &b.rep
+	for _, x := range c.c {
+		v := c.text[x.start:x.end]
+		used := true
+		switch x.name {
+		case "cpu":
+			used = r.CPU == nil
+			if n, m := atoi(v); used && m > 0 {
+				r.CPU = &n
+			}
+		case "pid":
+			used = r.PID == nil
+			if n, m := atoi(v); used && m > 0 {
+				r.PID = &n
+			}
+		case "comm":
+			if used = r.Task == ""; used {
+				r.Task = clip(v)
+			}
+		case "workqueue":
+			if used = r.Workqueue == ""; used {
+				r.Workqueue = clip(v)
+			}
+		case "hardware":
+			if used = r.Hardware == ""; used {
+				r.Hardware = clip(v)
+			}
+		case "file":
+			if used = head && b.file == ""; used {
+				b.file = clip(v)
+			}
+		case "line":
+			if used = head && b.fileLine == 0; used {
+				b.fileLine, _ = atoi(v)
+			}
+		case "guilty":
+			used = false
+			if s, n := parseSymbol(v); n > 0 {
+				loc := &Location{Function: s.name, Offset: s.offset, Size: s.size, Module: s.module}
+				switch {
+				case !head && b.detailPC == nil:
+					b.detailPC, used = loc, true
+				case head && b.named == nil:
+					b.named, used = loc, true
+				}
+			}
+		case "address":
+			if used = b.fault().Address == ""; used {
+				b.fault().Address = clip(v)
+			}
+		case "access":
+			if used = b.fault().Access == ""; used {
+				b.fault().Access = accessName(v)
+			}
+		case "wnr":
+			if used = b.fault().Access == ""; used {
+				b.fault().Access = map[byte]string{'0': "read", '1': "write"}[v[0]]
+			}
+		case "size":
+			used = b.fault().Size == 0
+			if n, m := atoi(v); used && m > 0 {
+				b.fault().Size = n
+			}
+		case "reason":
+			if used = b.fault().Reason == ""; used {
+				b.fault().Reason = clip(bytes.Trim(v, " :,."))
+			}
+		case "device", "cache", "driver":
+			if r.Subject == "" {
+				r.Subject = clip(v)
+			} else {
+				used = false
+			}
+			if used {
+				b.evidence("subject", rule, rec, x.start, x.end)
+			}
+			continue
+		default:
+			used = false
+		}
+		if used {
+			b.evidence(fieldOf[x.name], rule, rec, x.start, x.end)
+		}
+	}
+	if f := r.Fault; f != nil && *f == (Fault{}) {
+		r.Fault = nil
+	}
+}
+
+// fieldOf names the JSON field that a capture fills.
+var fieldOf = map[string]string{
+	"cpu": "cpu", "pid": "pid", "comm": "task", "workqueue": "workqueue", "hardware": "hardware",
+	"file": "guilty.file", "line": "guilty.line", "guilty": "guilty", "address": "fault.address",
+	"access": "fault.access", "wnr": "fault.access", "size": "fault.size", "reason": "fault.reason",
+}
+
+func accessName(v []byte) string {
+	switch {
+	case bytes.HasPrefix(v, []byte("instruction")):
+		return "exec"
+	case len(v) > 0 && (v[0] == 'R' || v[0] == 'r'):
+		return "read"
+	case len(v) > 0 && (v[0] == 'W' || v[0] == 'w'):
+		return "write"
+	}
+	return string(bytes.ToLower(v))
+}
+
+// clip copies text, bounded and fit for JSON.
+func clip(text []byte) string {
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	return string(bytes.ToValidUTF8(text, []byte("�")))
+}
+
+// cpuLine reads who was running.
+func (b *builder) cpuLine(rec *klog.Record, l cpuLine) {
+	r := &b.rep
+	if b.seen.cpu {
+		return
+	}
+	b.seen.cpu = true
+	const rule = "body/cpu-line"
+	if l.cpu >= 0 && r.CPU == nil {
+		r.CPU = &l.cpu
+		b.evidence("cpu", rule, rec, l.cpuAt[0], l.cpuAt[1])
+	}
+	if l.pid >= 0 && r.PID == nil {
+		r.PID = &l.pid
+		b.evidence("pid", rule, rec, l.pidAt[0], l.pidAt[1])
+	}
+	if l.comm != "" && r.Task == "" {
+		r.Task = l.comm
+		b.evidence("task", rule, rec, l.commAt[0], l.commAt[1])
+	}
+	if l.tainted {
+		b.taint(rec, l.taint)
+	}
+}
+
+func (b *builder) taint(rec *klog.Record, t taintState) {
+	r := &b.rep
+	const rule = "body/taint"
+	if r.Taint == nil {
+		r.TaintFlags, r.Taint = t.flags, taintList([]byte(t.flags))
+		b.evidence("taint", rule, rec, t.start, t.end)
+	}
+	if t.release != "" {
+		// The report's own word goes before the boot banner's.
+		r.Kernel, r.Version = t.release, t.version
+		if a := archOf(t.release, ""); r.Arch == "" {
+			r.Arch = a
+		}
+		i := bytes.LastIndex(rec.Text, []byte(t.release))
+		b.evidence("kernel", rule, rec, i, i+len(t.release))
+	}
+}
+
+// frame adds a frame to the stack that s points to.
+func (b *builder) frame(s *stream, rec *klog.Record, f Frame) {
+	f.Context = s.ctx
+	f.Span = textSpan(rec, 0, len(rec.Text))
+	f.LogLine = rec.Line
+	if s.label != "" || s.to == targetNone {
+		b.openStack(s, rec)
+	}
+	if s.to == targetMain {
+		if len(b.rep.Frames) < maxFrames {
+			b.rep.Frames = append(b.rep.Frames, f)
+		}
+		return
+	}
+	if i := int(s.to); i >= 0 && i < len(b.rep.Stacks) && len(b.rep.Stacks[i].Frames) < maxFrames {
+		st := &b.rep.Stacks[i]
+		st.Frames = append(st.Frames, f)
+		st.Span.End = rec.Span.End
+	}
+}
+
+// openStack starts the stack that s.label announced.
+func (b *builder) openStack(s *stream, rec *klog.Record) {
+	if len(b.rep.Stacks) >= maxStacks {
+		s.label = ""
+		s.to = maxStacks
+		return
+	}
+	b.rep.Stacks = append(b.rep.Stacks, Stack{Name: s.label, CPU: s.labelCPU, Span: rec.Span})
+	s.to = target(len(b.rep.Stacks) - 1)
+	s.label, s.sticky, s.labelCPU = "", false, nil
+}
+
+// programCounter reads a line that names the program counter.
+func (b *builder) programCounter(s *stream, rec *klog.Record, l pcLine) {
+	s.user = l.user
+	if l.user || l.prefix.link {
+		return
+	}
+	if b.rep.Arch == "" || l.prefix.arch != "" && b.pc == nil {
+		if l.prefix.arch != "" {
+			b.rep.Arch = l.prefix.arch
+		}
+	}
+	if b.stage >= stageEnded {
+		return
+	}
+	if l.sym.name == "" {
+		if b.pc == nil && s.to == targetMain && len(b.rep.Frames) == 0 {
+			b.pc = &Location{Function: "", Why: "the program counter points outside the kernel's code: " + l.addr}
+			b.evidence("pc", "body/program-counter", rec, l.start, l.end)
+		}
+		return
+	}
+	f := Frame{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module, BuildID: l.sym.buildID, Reliable: true}
+	if s.to == targetMain && len(b.rep.Frames) == 0 && s.label == "" {
+		if b.pc != nil {
+			return
+		}
+		b.pc = &Location{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module}
+		b.evidence("registers."+l.prefix.reg, "body/program-counter", rec, l.start, l.end)
+		b.evidence("pc", "body/program-counter", rec, l.start, l.end)
+		s.ctx = "pc"
+		b.frame(s, rec, f)
+		s.ctx = ""
+		if len(b.rep.Registers) < maxRegisters {
+			b.rep.Registers[l.prefix.reg] = string(rec.Text[l.start:l.end])
+		}
+		return
+	}
+	// In the middle of a stack it is where an interrupt hit.
+	ctx := s.ctx
+	s.ctx = "interrupted"
+	b.frame(s, rec, f)
+	s.ctx = ctx
+}
+
+// registers adds a line of a register dump.
+func (b *builder) registers(s *stream, rec *klog.Record, regs []register, arch string) {
+	if b.rep.Arch == "" && arch != "" {
+		b.rep.Arch = arch
+	}
+	if s.user || b.stage >= stageEnded {
+		return
+	}
+	b.seen.regs = true
+	for _, r := range regs {
+		if _, ok := b.rep.Registers[r.name]; ok || len(b.rep.Registers) >= maxRegisters {
+			continue
+		}
+		b.rep.Registers[r.name] = r.value
+		b.evidence("registers."+r.name, "body/registers", rec, r.start, r.end)
+	}
+}

@@ -1,0 +1,305 @@
+package crash
+
+import (
+	"fmt"
+	"strings"
+
+	"ringside/klog"
+)
+
+// Finish closes what is open and returns the document. The parser must not be
+// used afterwards.
+func (p *Parser) Finish(st klog.Stats) *Document {
+	open := map[*builder]bool{}
+	for _, s := range p.streams {
+		if s.cur != nil {
+			open[s.cur] = true
+		}
+	}
+	p.closeAll()
+	doc := &Document{Schema: SchemaID, Boots: p.boots, Reports: []Report{}, Dumps: []Report{}, Notes: p.notes}
+	doc.Input = Input{Bytes: st.Bytes, Lines: st.Lines, Records: st.Records, Lost: st.Lost, Clipped: st.Clipped, Transports: map[string]int64{}}
+	for t, n := range st.Transports {
+		doc.Input.Transports[t.String()] = n
+	}
+	if doc.Boots == nil {
+		doc.Boots = []Boot{}
+	}
+	if doc.Notes == nil {
+		doc.Notes = []Note{}
+	}
+	for _, b := range p.reports {
+		switch b.verdict() {
+		case isReport:
+			b.finish(p.hardware(b.rep.Boot), open[b])
+			b.rep.Index = len(doc.Reports)
+			doc.Reports = append(doc.Reports, b.rep)
+		case isDump:
+			b.finish(p.hardware(b.rep.Boot), false)
+			b.rep.Missing = []string{}
+			b.rep.Index = len(doc.Dumps)
+			doc.Dumps = append(doc.Dumps, b.rep)
+		}
+	}
+	chain(doc.Reports)
+	doc.Primary = primary(doc.Reports)
+	doc.note(st, p.dropped)
+	return doc
+}
+
+func (d *Document) note(st klog.Stats, dropped int) {
+	end := klog.Span{Start: st.Bytes, End: st.Bytes}
+	if st.Lost > 0 {
+		d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("%d kernel messages were lost before they reached this log", st.Lost), Span: end})
+	}
+	if st.Clipped > 0 {
+		d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("%d lines were too long and have been cut", st.Clipped), Span: end})
+	}
+	if dropped > 0 {
+		d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("%d further reports were found and not kept", dropped), Span: end})
+	}
+	for i := range d.Reports {
+		r := &d.Reports[i]
+		for _, m := range r.Missing {
+			if text, ok := missingText[m]; ok {
+				d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("report %d: %s", i+1, text), Line: r.Lines.First, Span: r.Span})
+			}
+		}
+	}
+}
+
+// missingText explains the words of Report.Missing.
+var missingText = map[string]string{
+	"head":    "its first lines are missing, so its kind is inferred from its stack",
+	"stack":   "the kernel prints a stack with it and there is none",
+	"end":     "the log ends in the middle of it",
+	"records": "messages were lost within it",
+}
+
+func (p *Parser) hardware(boot int) string {
+	for i := range p.boots {
+		if p.boots[i].Index == boot {
+			return p.boots[i].Hardware
+		}
+	}
+	return ""
+}
+
+type verdict int
+
+const (
+	isNothing verdict = iota
+	isReport
+	isDump
+)
+
+// verdict decides whether what was read is a report, a stack that somebody
+// asked for, or nothing.
+func (b *builder) verdict() verdict {
+	frames := 0
+	for i := range b.rep.Frames {
+		if f := &b.rep.Frames[i]; f.Reliable && f.Function != "" {
+			frames++
+		}
+	}
+	switch {
+	case b.dump:
+		return isDump
+	case !b.bare:
+		return isReport
+	case b.cut && frames > 0, b.seen.end && frames > 0, b.pc != nil && b.seen.regs, b.atStart && frames > 1, b.lost > 0 && frames > 1:
+		return isReport
+	case frames > 1:
+		return isDump
+	}
+	return isNothing
+}
+
+// finish completes the report from what was read.
+func (b *builder) finish(hardware string, open bool) {
+	r := &b.rep
+	if b.bare && !b.dump {
+		b.inferKind()
+	}
+	refine(b)
+	r.Class = r.Kind.Class()
+	if r.Hardware == "" {
+		r.Hardware = hardware
+	}
+	if r.Taint == nil {
+		r.Taint = []string{}
+	}
+	if r.Frames == nil {
+		r.Frames = []Frame{}
+	}
+	if r.Arch == "" {
+		r.Arch = archOf(r.Kernel, "")
+	}
+	r.Guilty = b.chooseGuilty()
+	if r.Guilty != nil && r.Guilty.File == "" && r.Kind == KindBug && b.pc != nil && baseName(b.pc.Function) == r.Guilty.Function {
+		r.Guilty.File, r.Guilty.Line = b.file, b.fileLine
+	}
+	if r.Guilty != nil {
+		b.guiltyEvidence()
+	}
+	r.Missing = b.missing(open)
+	r.Title = title(r)
+	if r.Headline == "" {
+		r.Headline = r.Title
+	}
+	r.Signature = b.sign()
+	r.Confidence = b.confidence()
+}
+
+// refine corrects a kind by what the rest of the report says.
+func refine(b *builder) {
+	r := &b.rep
+	switch {
+	case r.Kind == KindWarning && strings.HasPrefix(b.file, "lib/refcount.c"):
+		r.Kind = KindRefcount
+	case r.Kind == KindWarning && strings.HasSuffix(b.file, "lib/debugobjects.c"):
+		r.Kind = KindODebug
+	case r.Kind == KindBug && strings.HasSuffix(b.file, "lib/list_debug.c"):
+		r.Kind = KindListCorruption
+	case (r.Kind == KindBug || r.Kind == KindWarning) && strings.HasSuffix(b.file, "mm/usercopy.c"):
+		r.Kind = KindUsercopy
+	case r.Kind == KindPageFault && r.Fault != nil && strings.Contains(r.Fault.Reason, "null-ptr-deref"):
+		r.Kind = KindNullDeref
+	}
+}
+
+// guiltyEvidence points "guilty" to the line that it was taken from.
+func (b *builder) guiltyEvidence() {
+	r := &b.rep
+	for i := range r.Evidence {
+		if r.Evidence[i].Field == "guilty" && r.Guilty.Why != "" && strings.HasPrefix(r.Guilty.Why, "named") {
+			return
+		}
+	}
+	for i := range r.Frames {
+		f := &r.Frames[i]
+		if baseName(f.Function) == r.Guilty.Function && f.Offset == r.Guilty.Offset && !f.Inline {
+			r.Evidence = append(r.Evidence, Evidence{"guilty", "guilty/" + strings.ReplaceAll(r.Guilty.Why, " ", "-"), f.LogLine, f.Span})
+			return
+		}
+	}
+}
+
+// missing names the parts that the kernel prints with such a report and that
+// are not there.
+func (b *builder) missing(open bool) []string {
+	r := &b.rep
+	m := []string{}
+	if b.bare && !b.dump {
+		m = append(m, "head")
+	}
+	alone := b.format != nil && b.format.Alone
+	if kinds[r.Kind].stack && !alone && (len(r.Frames) == 0 || onlyPC(r.Frames) && !b.seen.trace) {
+		m = append(m, "stack")
+	}
+	if r.Class == ClassFault && !b.seen.regs {
+		m = append(m, "registers")
+	}
+	if open && r.Kind.Weight() == WeightOops && !b.seen.end && !r.Panicked {
+		m = append(m, "end")
+	}
+	if b.lost > 0 {
+		m = append(m, "records")
+	}
+	return m
+}
+
+// confidence says how sure it is that the lines are one report and all of it.
+func (b *builder) confidence() float64 {
+	c := 1.0
+	for _, m := range b.rep.Missing {
+		switch m {
+		case "head":
+			c *= 0.5
+		case "stack":
+			c *= 0.5
+		case "records":
+			c *= 0.8
+		default:
+			c *= 0.9
+		}
+	}
+	if b.rep.Guilty == nil && kinds[b.rep.Kind].stack {
+		c *= 0.7
+	}
+	return c
+}
+
+// inferKinds tell what a stack without its head was, by a function that only
+// such a report has on it.
+var inferKinds = []struct {
+	function string
+	kind     Kind
+}{
+	{"kasan_report", KindKASAN}, {"__kasan_report", KindKASAN}, {"kfence_report_error", KindKFENCE},
+	{"refcount_warn_saturate", KindRefcount}, {"__list_add_valid", KindListCorruption}, {"__list_del_entry_valid", KindListCorruption},
+	{"usercopy_abort", KindUsercopy}, {"fortify_panic", KindFortify}, {"__fortify_panic", KindFortify},
+	{"__might_resched", KindAtomicSleep}, {"___might_sleep", KindAtomicSleep}, {"__schedule_bug", KindAtomicSleep},
+	{"print_circular_bug", KindDeadlock}, {"print_deadlock_bug", KindDeadlock}, {"lockdep_rcu_suspicious", KindRCUUsage},
+	{"watchdog_timer_fn", KindSoftLockup}, {"rcu_dump_cpu_stacks", KindRCUStall}, {"print_cpu_stall", KindRCUStall},
+	{"oom_kill_process", KindOOM}, {"out_of_memory", KindOOM}, {"warn_alloc", KindAllocFailure},
+	{"__ubsan_handle_out_of_bounds", KindUBSAN}, {"__warn", KindWarning}, {"warn_slowpath_fmt", KindWarning},
+	{"__stack_chk_fail", KindStackCorruption}, {"panic", KindPanic},
+	{"asm_exc_general_protection", KindGPF}, {"general_protection", KindGPF}, {"asm_exc_invalid_op", KindBug},
+	{"asm_exc_divide_error", KindDivide}, {"asm_exc_page_fault", KindPageFault}, {"page_fault", KindPageFault}, {"do_mem_abort", KindPageFault},
+}
+
+func (b *builder) inferKind() {
+	r := &b.rep
+	for _, k := range inferKinds {
+		for i := range r.Frames {
+			if baseName(r.Frames[i].Function) == k.function {
+				r.Kind = k.kind
+				return
+			}
+		}
+	}
+	if c := r.Code; c != nil && c.Trap >= 0 && strings.HasPrefix(c.Bytes[min(2*c.Trap, len(c.Bytes)):], "0f0b") {
+		r.Kind = KindBug
+		if !b.seen.end {
+			r.Kind = KindWarning
+		}
+		return
+	}
+	if _, ok := r.Registers["CR2"]; ok && b.pc != nil {
+		r.Kind = KindOops
+	}
+}
+
+// title names a report so that the same defect gets the same name.
+func title(r *Report) string {
+	what := string(r.Kind)
+	if r.Fault != nil {
+		switch r.Kind {
+		case KindKASAN, KindKFENCE, KindKMSAN, KindKCSAN:
+			what = strings.ToUpper(what) + ": " + r.Fault.Reason
+			if a := r.Fault.Access; a != "" && !strings.Contains(what, a) {
+				what += " " + a
+			}
+		case KindUBSAN:
+			what = "UBSAN: " + r.Fault.Reason
+		case KindPanic:
+			what = "panic: " + r.Fault.Reason
+		case KindAtomicSleep, KindDeadlock, KindLockdep:
+			if r.Fault.Reason != "" {
+				what = r.Fault.Reason
+			}
+		}
+	}
+	if r.Guilty == nil {
+		if what == string(r.Kind) && r.Headline != "" {
+			return what + ": " + normalise(r.Headline)
+		}
+		return what
+	}
+	t := what + " in " + r.Guilty.Function
+	if r.Guilty.Module != "" {
+		t += " [" + r.Guilty.Module + "]"
+	}
+	return t
+}

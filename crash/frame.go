@@ -1,0 +1,306 @@
+package crash
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// symLen returns the length of the symbol at the start of text: a name, with
+// +0xoffset/0xsize and [module] where they follow. 0 means that there is none.
+func symLen(text []byte) int {
+	_, n := parseSymbol(text)
+	return n
+}
+
+// symbol is a parsed code location.
+type symbol struct {
+	name    string
+	offset  uint64
+	size    uint64
+	hasOff  bool
+	module  string
+	buildID string
+}
+
+// parseSymbol reads "name+0xoff/0xsize [module buildid]" at the start of text.
+// Offset and module are optional. It returns how many bytes it used.
+func parseSymbol(text []byte) (symbol, int) {
+	n := nameLen(text)
+	if n == 0 {
+		return symbol{}, 0
+	}
+	s := symbol{name: string(text[:n])}
+	if off, size, m := parseOffset(text[n:]); m > 0 {
+		s.offset, s.size, s.hasOff = off, size, true
+		n += m
+	}
+	if mod, id, m := parseModule(text[n:]); m > 0 {
+		s.module, s.buildID = mod, id
+		n += m
+	}
+	return s, n
+}
+
+// nameLen returns the length of the function name at the start of text. Besides
+// C identifiers with their compiler suffixes it takes demangled Rust paths and
+// the angle brackets of their generics: "<kernel::sync::Arc<T>>::drop".
+func nameLen(text []byte) int {
+	if len(text) == 0 || isDigit(text[0]) || text[0] == '.' && len(text) == 1 {
+		return 0
+	}
+	depth := 0
+	for i, b := range text {
+		switch {
+		case isSymbol(b):
+		case b == ':' && i+1 < len(text) && i > 0 && (text[i+1] == ':' || text[i-1] == ':'):
+		case b == '<':
+			// "<TASK>" and "<IRQ>" are stack markers, not names.
+			if i == 0 && !bytes.Contains(text, []byte("::")) {
+				return 0
+			}
+			depth++
+		case b == '>' && depth > 0:
+			depth--
+		case depth > 0 && (b == ' ' || b == '&' || b == ',' || b == '*' || b == '[' || b == ']' || b == '(' || b == ')'):
+		default:
+			return i
+		}
+		if i > 512 {
+			return 0
+		}
+	}
+	return len(text)
+}
+
+// parseOffset reads "+0xoff/0xsize" or "+0xoff".
+func parseOffset(text []byte) (off, size uint64, n int) {
+	if len(text) < 4 || text[0] != '+' || text[1] != '0' || text[2] != 'x' {
+		return 0, 0, 0
+	}
+	off, m := parseHex(text[1:])
+	if m == 0 {
+		return 0, 0, 0
+	}
+	n = 1 + m
+	if n+2 < len(text) && text[n] == '/' && text[n+1] == '0' {
+		if v, m := parseHex(text[n+1:]); m > 0 {
+			return off, v, n + 1 + m
+		}
+	}
+	return off, 0, n
+}
+
+// parseModule reads " [module]" or " [module buildid]".
+func parseModule(text []byte) (module, buildID string, n int) {
+	if len(text) < 4 || text[0] != ' ' || text[1] != '[' {
+		return "", "", 0
+	}
+	end := bytes.IndexByte(text, ']')
+	if end < 0 {
+		return "", "", 0
+	}
+	name, id, _ := strings.Cut(string(text[2:end]), " ")
+	if !isModuleName(name) || name == "inline" {
+		return "", "", 0
+	}
+	return name, id, end + 1
+}
+
+func isModuleName(s string) bool {
+	for i := range len(s) {
+		if b := s[i]; !isSymbol(b) && b != '-' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// parseHex reads a hexadecimal number of at most 64 bits, with or without 0x.
+func parseHex(text []byte) (uint64, int) {
+	n := hexLen(text)
+	digits := text[:n]
+	if len(digits) > 2 && (digits[1] == 'x' || digits[1] == 'X') {
+		digits = digits[2:]
+	}
+	if len(digits) == 0 || len(digits) > 16 {
+		return 0, 0
+	}
+	v, err := strconv.ParseUint(string(digits), 16, 64)
+	if err != nil {
+		return 0, 0
+	}
+	return v, n
+}
+
+// parseFrame reads one line of a stack. The forms, newest first:
+//
+//	func+0x12/0x34 [mod]                     x86, arm64, riscv, s390 since 4.10
+//	? func+0x12/0x34                         x86: found on the stack, perhaps stale
+//	func+0x12/0x34 (P)                       arm64: with where the unwinder got it
+//	func+0x12/0x34 fs/file.c:12 [inline]     symbolized
+//	func from caller+0x12/0x34               arm since 5.14
+//	[<ffffffff81234567>] ? func+0x12/0x34    until 4.9, and riscv, mips, loongarch
+//	([<0000000000123456>] func+0x12/0x34)    s390
+//	[<c0123456>] (func) from [<c0234567>] (caller+0x12/0x34)   arm
+//	[c000000001234567] [c000000000765432] func+0x12/0x34 (unreliable)   powerpc
+//	0xffffffffc040d000                       no symbol there
+func parseFrame(text []byte) (Frame, bool) {
+	f := Frame{Reliable: true}
+	rest := bytes.TrimLeft(text, " \t")
+	rest = trimAddresses(rest, &f)
+	if r, ok := bytes.CutPrefix(rest, []byte("? ")); ok {
+		f.Reliable = false
+		rest = r
+		rest = trimAddresses(bytes.TrimLeft(rest, " "), &f)
+	}
+	if len(rest) == 0 {
+		return f, false
+	}
+	if rest[0] == '(' {
+		if end := bytes.IndexByte(rest, ')'); end > 1 {
+			inner, after := rest[1:end], rest[end+1:]
+			if s, n := parseSymbol(inner); n == len(inner) && (s.hasOff || bytes.HasPrefix(after, []byte(" from "))) {
+				f.set(s)
+				return f, true
+			}
+		}
+		return f, false
+	}
+	if bytes.HasPrefix(rest, []byte("0x")) {
+		n := hexLen(rest)
+		if n < 6 || len(bytes.TrimSpace(rest[n:])) > 0 && !bytes.HasPrefix(rest[n:], []byte(" [")) {
+			return f, false
+		}
+		f.Address = string(rest[:n])
+		return f, true
+	}
+	s, n := parseSymbol(rest)
+	if n == 0 {
+		return f, false
+	}
+	after := bytes.TrimLeft(rest[n:], " ")
+	if !s.hasOff {
+		// A name alone is a frame only with a place or as an inlined call.
+		if file, line, m := parsePlace(after); m > 0 {
+			f.set(s)
+			f.File, f.Line = file, line
+			f.Inline = bytes.Contains(after[m:], []byte("[inline]"))
+			return f, true
+		}
+		if caller, ok := bytes.CutPrefix(after, []byte("from ")); ok {
+			if c, m := parseSymbol(caller); m > 0 && c.hasOff {
+				f.set(s)
+				f.Module = c.module
+				return f, true
+			}
+		}
+		return f, false
+	}
+	f.set(s)
+	if file, line, m := parsePlace(after); m > 0 {
+		f.File, f.Line = file, line
+		after = bytes.TrimLeft(after[m:], " ")
+		if f.Module == "" {
+			if mod, id, k := parseModule(append([]byte(" "), after...)); k > 0 {
+				f.Module, f.BuildID = mod, id
+			}
+		}
+	}
+	switch {
+	case bytes.HasPrefix(after, []byte("(unreliable)")):
+		f.Reliable = false
+	case bytes.HasPrefix(after, []byte("[inline]")):
+		f.Inline = true
+	case len(after) > 0 && !isFrameTail(after) && f.File == "" && f.Module == "":
+		return f, false // a sentence that starts with a symbol
+	}
+	return f, true
+}
+
+// isFrameTail reports whether text may follow the symbol of a frame.
+func isFrameTail(text []byte) bool {
+	switch text[0] {
+	case '(', '[', ')', '/':
+		return true
+	}
+	return false
+}
+
+func (f *Frame) set(s symbol) {
+	f.Function, f.Offset, f.Size, f.Module, f.BuildID = s.name, s.offset, s.size, s.module, s.buildID
+}
+
+// trimAddresses removes the addresses and markers that older kernels and some
+// architectures print in front of a symbol.
+func trimAddresses(text []byte, f *Frame) []byte {
+	for range 3 {
+		switch {
+		case bytes.HasPrefix(text, []byte("([<")):
+			text = text[1:]
+		case len(text) > 4 && text[0] == '[':
+			end := bytes.IndexByte(text, ']')
+			if end < 0 {
+				return text
+			}
+			addr := bytes.Trim(text[1:end], "<>")
+			if len(addr) < 8 || hexLen(addr) != len(addr) {
+				return text
+			}
+			f.Address = string(addr)
+			text = bytes.TrimLeft(text[end+1:], " ")
+		default:
+			return text
+		}
+	}
+	return text
+}
+
+// parsePlace reads "dir/file.c:123" and returns how many bytes it used.
+func parsePlace(text []byte) (file string, line, n int) {
+	colon := bytes.IndexByte(text, ':')
+	if colon < 3 || bytes.IndexByte(text[:colon], ' ') >= 0 || bytes.IndexByte(text[:colon], '.') < 0 {
+		return "", 0, 0
+	}
+	digits := spanOf(text[colon+1:], isDigit)
+	line, err := strconv.Atoi(string(text[colon+1 : colon+1+digits]))
+	if err != nil {
+		return "", 0, 0
+	}
+	return string(text[:colon]), line, colon + 1 + digits
+}
+
+// baseName strips what compilers append to a function's name when they clone
+// or split it: "foo.isra.0.cold" is foo.
+func baseName(name string) string {
+	if strings.Contains(name, "::") {
+		return name
+	}
+	if i := strings.IndexByte(name, '.'); i > 0 {
+		name = name[:i]
+	}
+	if i := strings.Index(name, "$"); i > 0 {
+		name = name[:i]
+	}
+	return name
+}
+
+// syscallPrefixes are the wrappers that architectures and compilers put around
+// a system call's body, longest first.
+var syscallPrefixes = []string{
+	"__ia32_compat_sys_", "__x64_compat_sys_", "__arm64_compat_sys_", "__s390x_compat_sys_", "__se_compat_sys_", "__do_compat_sys_", "compat_sys_",
+	"__x64_sys_", "__ia32_sys_", "__x32_sys_", "__arm64_sys_", "__riscv_sys_", "__s390x_sys_", "__s390_sys_", "__powerpc_sys_", "__loongarch_sys_",
+	"__se_sys_", "__do_sys_", "ksys_", "SyS_", "SYSC_", "C_SYSC_", "compat_SyS_", "__sys_", "sys_",
+}
+
+// portableName is a function's name as it is on every architecture and with
+// every compiler: suffixes stripped, the wrappers of a system call unified.
+func portableName(name string) string {
+	name = baseName(name)
+	for _, p := range syscallPrefixes {
+		if rest, ok := strings.CutPrefix(name, p); ok && rest != "" {
+			return "sys_" + rest
+		}
+	}
+	return name
+}

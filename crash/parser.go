@@ -1,0 +1,574 @@
+package crash
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"ringside/klog"
+)
+
+// Options bound a [Parser]. The zero value is ready to use.
+type Options struct {
+	// MaxReports is how many reports are kept; those beyond are counted in a
+	// note. 0 means 10,000.
+	MaxReports int
+	// MaxLine is handed to klog by [Parse].
+	MaxLine int
+}
+
+// Parse reads a log from r and returns what it found. On an error of the input
+// (a truncated archive, a limit) it returns the error together with the
+// document of what could be read.
+func Parse(ctx context.Context, r io.Reader, o Options) (*Document, error) {
+	rd := klog.NewReader(r, klog.Options{MaxLine: o.MaxLine})
+	p := NewParser(o)
+	for n := 0; ; n++ {
+		if n&0xfff == 0 && ctx.Err() != nil {
+			return p.Finish(rd.Stats()), fmt.Errorf("parse log: %w", ctx.Err())
+		}
+		rec, err := rd.Next()
+		if errors.Is(err, io.EOF) {
+			return p.Finish(rd.Stats()), nil
+		}
+		if err != nil {
+			doc := p.Finish(rd.Stats())
+			doc.Notes = append(doc.Notes, Note{Text: "the input could not be read to its end: " + err.Error(),
+				Span: klog.Span{Start: doc.Input.Bytes, End: doc.Input.Bytes}})
+			return doc, fmt.Errorf("parse log: %w", err)
+		}
+		p.Record(rec)
+	}
+}
+
+// sharedGrammar compiles the tables once; the result is immutable.
+var sharedGrammar = sync.OnceValues(compileGrammar)
+
+// Parser finds reports in records. Feed it with [Parser.Record], then call
+// [Parser.Finish].
+type Parser struct {
+	g         *grammar
+	structure *structureIndex
+	max       int
+	boots     []Boot
+	boot      *Boot // current
+	bootIndex int
+	reports   []*builder
+	dropped   int
+	streams   map[streamKey]*stream
+	open      int
+	caps      captures
+	stamped   bool // the kernel's time stamps have been seen
+	lastNMI   *builder
+	notes     []Note
+	records   int
+}
+
+// streamKey tells streams apart.
+type streamKey struct {
+	caller klog.Caller
+	host   string
+}
+
+// maxStreams bounds how many callers are followed at once.
+const maxStreams = 1024
+
+// NewParser returns a Parser. It panics if the package's own tables are wrong,
+// which its tests rule out.
+func NewParser(o Options) *Parser {
+	g, err := sharedGrammar()
+	if err != nil {
+		panic(err)
+	}
+	if o.MaxReports <= 0 {
+		o.MaxReports = 10_000
+	}
+	return &Parser{g: g, structure: buildStructure(), max: o.MaxReports, streams: map[streamKey]*stream{}, bootIndex: -1}
+}
+
+// Record takes the next record of the log.
+func (p *Parser) Record(rec *klog.Record) {
+	if rec.Boot != p.bootIndex {
+		p.startBoot(rec)
+	}
+	p.records++
+	if rec.HasTime {
+		p.stamped = true
+	}
+	if p.open == 0 && !p.g.maybe(rec.Text) {
+		return
+	}
+	p.examine(rec)
+}
+
+// examine reads a record that may matter.
+func (p *Parser) examine(rec *klog.Record) {
+	if rec.Origin == klog.OriginUser {
+		return
+	}
+	s := p.stream(rec)
+	foreign := p.stamped && !rec.HasTime && rec.Level < 0 && rec.Transport == klog.Plain
+	text := rec.Text
+	if f := p.g.headline(text, &p.caps); f != nil && !foreign && (!f.Bare || rec.HasTime || rec.Origin == klog.OriginKernel || rec.Level >= 0) {
+		p.head(s, f, rec)
+		return
+	}
+	trimmed := bytes.TrimLeft(text, " \t")
+	if part := p.structure.of(trimmed); part != partNone && p.part(s, part, rec, trimmed) {
+		return
+	}
+	if s.cur != nil && p.body(s, rec, text) {
+		s.cur.grow(rec)
+		return
+	}
+	if s.cur == nil {
+		p.headless(s, rec, trimmed)
+		return
+	}
+	p.idle(s, rec)
+}
+
+// headless opens a report without a headline at a line that only a report has:
+// what is left when the head was overwritten in a ring buffer.
+func (p *Parser) headless(s *stream, rec *klog.Record, text []byte) {
+	if l, ok := parsePC(text); ok && !l.user && !l.prefix.link && l.sym.hasOff {
+		p.openBare(s, rec)
+		s.cur.stage = stageBody
+		s.cur.programCounter(s, rec, l)
+	}
+}
+
+// idle counts a line that is not of the open report, and closes the report
+// when enough of them have passed.
+func (p *Parser) idle(s *stream, rec *klog.Record) {
+	b := s.cur
+	b.quiet++
+	b.lost += rec.Lost
+	if b.quiet > slack(b.rep.Kind) || b.last.hasTime && rec.HasTime && rec.Time-b.last.time > maxPause {
+		p.detach(s)
+	}
+}
+
+// maxPause is the longest silence within a report.
+const maxPause = 30 * time.Second
+
+// slack is how many foreign lines a report bears in a row.
+func slack(k Kind) int {
+	switch k {
+	case KindOOM, KindAllocFailure, KindHungTask, KindRCUStall:
+		return 60
+	}
+	return 20
+}
+
+// stream returns the stream that rec belongs to.
+func (p *Parser) stream(rec *klog.Record) *stream {
+	key := streamKey{caller: rec.Caller}
+	s, ok := p.streams[key]
+	if !ok {
+		if len(p.streams) >= maxStreams {
+			p.closeAll()
+		}
+		s = &stream{to: targetMain}
+		p.streams[key] = s
+	}
+	return s
+}
+
+// startBoot closes what is open and begins a new boot.
+func (p *Parser) startBoot(rec *klog.Record) {
+	p.closeAll()
+	p.bootIndex = rec.Boot
+	p.boots = append(p.boots, Boot{Index: rec.Boot, Span: rec.Span, Line: rec.Line, Host: string(rec.Host), Release: string(rec.Release)})
+	p.boot = &p.boots[len(p.boots)-1]
+	p.lastNMI = nil
+}
+
+func (p *Parser) closeAll() {
+	for _, s := range p.streams {
+		s.cur = nil
+	}
+	clear(p.streams)
+	p.open = 0
+}
+
+func (p *Parser) detach(s *stream) {
+	if s.cur != nil {
+		s.cur = nil
+		p.open--
+	}
+	s.resetStack()
+}
+
+// attach makes b the open report of s.
+func (p *Parser) attach(s *stream, b *builder) {
+	p.detach(s)
+	s.cur = b
+	p.open++
+}
+
+// add registers a new report; nil means that there are too many.
+func (p *Parser) add(rec *klog.Record) *builder {
+	b := newBuilder(rec, p.boot)
+	b.lost = rec.Lost
+	if len(p.reports) >= p.max {
+		// Keep reading it so that its lines are not taken for another's.
+		p.dropped++
+		return b
+	}
+	p.reports = append(p.reports, b)
+	return b
+}
+
+func (p *Parser) openBare(s *stream, rec *klog.Record) {
+	p.attach(s, p.add(rec))
+}
+
+// head handles a headline.
+func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
+	cur := s.cur
+	switch {
+	case f.Rank == RankPanic:
+		p.panicked(s, f, rec)
+		return
+	case cur != nil && !cur.bare && cur.rep.Kind == f.Kind && (f.Alone || f.Rank == RankOops) && cur.stage < stageEnded:
+		// More about the same event: "Out of memory: Killed process".
+		cur.captured(f.ID, rec, &p.caps, false)
+		cur.grow(rec)
+		return
+	case f.Alone:
+		b := p.add(rec)
+		b.headline(f.Format, rec, &p.caps, false)
+		b.grow(rec)
+		return
+	case cur != nil && cur.bare && cur.stage == stageHead:
+		cur.headline(f.Format, rec, &p.caps, false)
+		cur.grow(rec)
+		return
+	case cur != nil && cur.stage == stageHead && f.Rank != RankReport && f.Rank < cur.rank:
+		cur.headline(f.Format, rec, &p.caps, true)
+		cur.grow(rec)
+		return
+	}
+	b := p.add(rec)
+	p.attach(s, b)
+	b.headline(f.Format, rec, &p.caps, false)
+	b.grow(rec)
+}
+
+// panicked handles "Kernel panic": the end of the report it follows from, or a
+// report of its own.
+func (p *Parser) panicked(s *stream, f *compiledFormat, rec *klog.Record) {
+	if f.Follows != nil {
+		if b := p.panicCause(s, f.Follows, rec); b != nil {
+			if s.cur != b {
+				p.attach(s, b)
+			}
+			b.rep.Panicked = true
+			b.evidence("panicked", f.ID, rec, 0, len(rec.Text))
+			if len(b.rep.Frames) == 0 {
+				s.resetStack() // the panic's stack is the only one
+				b.stage = stageBody
+			} else {
+				b.stage = stageAftermath
+				s.to, s.label, s.sticky = targetNone, "panic", true
+			}
+			b.grow(rec)
+			return
+		}
+	}
+	var b *builder
+	if s.cur != nil && s.cur.bare && len(s.cur.rep.Frames) == 0 {
+		b = s.cur
+	} else {
+		b = p.add(rec)
+		p.attach(s, b)
+	}
+	b.headline(f.Format, rec, &p.caps, false)
+	b.rep.Panicked = true
+	b.evidence("panicked", f.ID, rec, 0, len(rec.Text))
+	b.grow(rec)
+}
+
+// panicCause finds the report just before rec that the panic follows from.
+func (p *Parser) panicCause(s *stream, follows func(Kind) bool, rec *klog.Record) *builder {
+	if b := s.cur; b != nil && (follows(b.rep.Kind) || b.bare && len(b.rep.Frames) > 0) {
+		return b
+	}
+	for i := len(p.reports) - 1; i >= 0 && i >= len(p.reports)-16; i-- {
+		b := p.reports[i]
+		if b.rep.Boot != rec.Boot || b.bare {
+			continue
+		}
+		if b.last.hasTime && rec.HasTime && rec.Time-b.last.time > maxPause {
+			return nil
+		}
+		if follows(b.rep.Kind) {
+			return b
+		}
+	}
+	return nil
+}
+
+// part handles a structural line. It reports whether the line was used.
+func (p *Parser) part(s *stream, part part, rec *klog.Record, text []byte) bool {
+	switch part {
+	case partBanner:
+		if p.boot != nil && (p.boot.Release == "" || p.boot.Version == "") {
+			b := parseBanner(text)
+			b.Index, b.Span, b.Line, b.Host = p.boot.Index, p.boot.Span, p.boot.Line, p.boot.Host
+			b.Cmdline, b.Hardware = p.boot.Cmdline, p.boot.Hardware
+			*p.boot = b
+		}
+		return true
+	case partBootInfo:
+		if key, v, ok := bytes.Cut(text, []byte(": ")); ok && p.boot != nil {
+			if key[0] == 'D' {
+				p.boot.Hardware = clip(v)
+			} else {
+				p.boot.Cmdline = clip(v)
+			}
+		}
+		return s.cur == nil
+	case partCut:
+		if b := s.cur; b == nil || b.stage != stageHead || b.rank != RankCause || b.headLine > 4 {
+			p.openBare(s, rec)
+			s.cur.cut = true
+		}
+		s.cur.grow(rec)
+		return true
+	case partSysRq:
+		p.openBare(s, rec)
+		s.cur.dump = true
+		s.cur.rep.Headline = clip(text)
+		s.cur.grow(rec)
+		return true
+	case partRule:
+		return s.cur != nil
+	}
+	if s.cur == nil && !p.adopt(s, part, rec, text) {
+		return false
+	}
+	b := s.cur
+	p.bodyPart(s, b, part, rec, text)
+	b.grow(rec)
+	return true
+}
+
+// adopt gives a structural line without an open report one: a backtrace that
+// another CPU asked for belongs to the asker; else the head of a report is lost.
+func (p *Parser) adopt(s *stream, part part, rec *klog.Record, text []byte) bool {
+	switch part {
+	case partNMI:
+		if p.lastNMI != nil {
+			p.attach(s, p.lastNMI)
+			return true
+		}
+	case partCPU:
+		if _, ok := parseCPULine(text); !ok {
+			return false
+		}
+	case partTrace, partModules, partEndTrace:
+	default:
+		return false
+	}
+	if part == partModules && p.records > 8 {
+		return false
+	}
+	p.openBare(s, rec)
+	s.cur.stage = stageBody
+	return true
+}
+
+// bodyPart reads a structural line into the open report.
+func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, text []byte) {
+	enter := func() {
+		if b.stage == stageHead {
+			b.stage = stageBody
+		}
+	}
+	switch part {
+	case partCPU:
+		if l, ok := parseCPULine(text); ok {
+			shift := len(rec.Text) - len(text)
+			for _, at := range []*[2]int{&l.cpuAt, &l.pidAt, &l.commAt} {
+				at[0], at[1] = at[0]+shift, at[1]+shift
+			}
+			b.cpuLine(rec, l)
+			if b.format == nil || b.format.Rank != RankCause {
+				enter()
+			}
+			if len(b.rep.Frames) > 0 && s.label == "" && b.stage < stageAftermath {
+				s.label, s.labelCPU, s.sticky = "cpu "+strconv.Itoa(l.cpu), &l.cpu, true
+			}
+		}
+	case partTaint:
+		if t, ok := parseTaint(rec.Text); ok {
+			b.taint(rec, t)
+		}
+	case partModules:
+		if b.rep.Modules == nil && b.stage < stageEnded {
+			b.rep.Modules = parseModules(text, nil)
+			b.evidence("modules", "body/modules", rec, 0, len(rec.Text))
+		}
+	case partTrace:
+		enter()
+		b.seen.trace = true
+		s.ctx = ""
+		switch {
+		case len(b.rep.Frames) == 0 || onlyPC(b.rep.Frames):
+			if !s.sticky || !bytes.HasPrefix([]byte(s.label), []byte("rcu")) {
+				s.to, s.label, s.sticky = targetMain, "", false
+			}
+		case !s.sticky && s.to == targetMain && b.stage < stageEnded:
+			s.label, s.sticky = "trace "+strconv.Itoa(len(b.rep.Stacks)+2), false
+		}
+	case partContext:
+		p.context(s, b, rec, text)
+	case partSub:
+		if b.rep.Kind == KindKCSAN && len(b.rep.Frames) == 0 {
+			return
+		}
+		s.label, s.sticky, s.ctx = subName(text), bytes.HasPrefix(text, []byte("RCU")) || bytes.HasPrefix(text, []byte("Stack dump")), ""
+	case partNMI:
+		enter()
+		n, _ := atoi(text[len("NMI backtrace for cpu "):])
+		s.ctx, s.user = "", false
+		if len(b.rep.Frames) > 0 {
+			s.label, s.labelCPU, s.sticky = "nmi cpu "+strconv.Itoa(n), &n, true
+		}
+	case partTask:
+		if comm, pid, ok := parseTask(text); ok {
+			enter()
+			switch {
+			case len(b.rep.Frames) > 0 && !s.sticky:
+				s.label, s.sticky = "task "+comm+":"+strconv.Itoa(pid), true
+			case b.rep.Task == "" && s.label == "":
+				b.rep.Task = comm
+				if pid >= 0 && b.rep.PID == nil {
+					b.rep.PID = &pid
+				}
+				b.evidence("task", "body/task", rec, 0, len(rec.Text))
+			}
+		}
+	case partEndTrace:
+		b.seen.end = true
+		if b.stage < stageEnded {
+			b.stage = stageEnded
+		}
+	case partEndPanic:
+		b.seen.end = true
+	}
+}
+
+// onlyPC reports whether frames holds nothing but the program counter.
+func onlyPC(frames []Frame) bool { return len(frames) == 1 && frames[0].Context == "pc" }
+
+// context reads "<IRQ>", on which older kernels continue with a frame.
+func (p *Parser) context(s *stream, b *builder, rec *klog.Record, text []byte) {
+	end := bytes.IndexByte(text, '>')
+	if bytes.HasPrefix(text, []byte("</")) {
+		s.ctx = ""
+	} else {
+		s.ctx = string(bytes.Trim(text[:end], "<#/"))
+	}
+	if rest := bytes.TrimLeft(text[end+1:], " >"); len(rest) > 0 {
+		if f, ok := parseFrame(rest); ok {
+			b.frame(s, rec, f)
+		}
+	}
+}
+
+// subName names the stack that a heading announces.
+func subName(text []byte) string {
+	for _, n := range []struct{ prefix, name string }{
+		{"Allocated", "allocated"}, {"allocated", "allocated"}, {"INFO: Allocated", "allocated"}, {"Uninit was created", "created"},
+		{"Freed", "freed"}, {"freed", "freed"}, {"INFO: Freed", "freed"}, {"Uninit was stored", "stored"},
+		{"Last potentially", "work created"}, {"Second to last", "earlier work created"}, {"Local variable", "variable"},
+		{"page last alloc", "page allocated"}, {"page last free", "page freed"}, {"page_owner", "page owner"},
+		{"RCU grace", "rcu kthread"}, {"Stack dump where", "rcu kthread cpu"}, {"-> #", "lock chain"},
+		{"read", "read"}, {"write", "write"},
+	} {
+		if bytes.HasPrefix(text, []byte(n.prefix)) {
+			return n.name
+		}
+	}
+	return "other"
+}
+
+// body reads a line into the open report that is no headline and no structure.
+func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
+	b := s.cur
+	trimmed := bytes.TrimLeft(text, " \t")
+	if len(trimmed) == 0 {
+		return false
+	}
+	if f, ok := parseFrame(text); ok {
+		if b.stage == stageHead && !b.dump && f.Function != "" && len(text) == len(trimmed) && !b.seen.trace && b.bare {
+			return false // text that happens to look like a frame
+		}
+		if b.stage == stageHead {
+			b.stage = stageBody
+		}
+		if b.stage == stageEnded && s.to == targetMain {
+			return true
+		}
+		b.frame(s, rec, f)
+		return true
+	}
+	if l, ok := parsePC(text); ok {
+		b.programCounter(s, rec, l)
+		return true
+	}
+	if l, ok := parsePC(trimmed); ok {
+		b.programCounter(s, rec, l)
+		return true
+	}
+	if c, ok := parseCode(text); ok {
+		if b.rep.Code == nil && !s.user && b.stage < stageEnded && len(c.Bytes) > 0 {
+			b.rep.Code = c
+			b.evidence("code", "body/code", rec, 0, len(text))
+		}
+		return true
+	}
+	if regs, arch := parseRegisters(trimmed); len(regs) > 0 {
+		shift := len(text) - len(trimmed)
+		for i := range regs {
+			regs[i].start, regs[i].end = regs[i].start+shift, regs[i].end+shift
+		}
+		b.registers(s, rec, regs, arch)
+		return true
+	}
+	for _, i := range p.g.detailAt[trimmed[0]] {
+		d := &p.g.details[i]
+		if !d.p.match(trimmed, &p.caps) {
+			continue
+		}
+		shift := len(text) - len(trimmed)
+		for j := range p.caps.c {
+			p.caps.c[j].start += shift
+			p.caps.c[j].end += shift
+		}
+		p.caps.text = text
+		if b.stage < stageEnded {
+			b.captured(d.id, rec, &p.caps, false)
+		}
+		if d.id == "nmi/sending" {
+			p.lastNMI = b
+		}
+		return true
+	}
+	b.headLine++
+	return false
+}
+
+// maybe reports whether text can open a report or matter to one that is not
+// open: the test that every line of the log takes.
+func (g *grammar) maybe(text []byte) bool {
+	return g.heads.maybe(text) || g.needles.next(text, 0) >= 0
+}
