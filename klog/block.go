@@ -10,16 +10,17 @@ import (
 // A line is one physical line, or a piece of one between lone carriage
 // returns, without its end.
 type line struct {
-	b       []byte    // aliases the block until the next line is read
-	cuts    []cut     // what was removed from b
-	off     int64     // of the first physical byte
-	end     int64     // behind the last physical byte, line end included
-	no      int       // 1-based
-	dirty   bool      // b holds control bytes other than tabs
-	clipped bool      // b was cut at the limit
-	decoded bool      // b is not a copy of physical bytes any more
-	wall    time.Time // from an envelope that is gone from b
-	carried Transport // by that envelope
+	b        []byte    // aliases the block until the next line is read
+	cuts     []cut     // what was removed from b
+	off      int64     // of the first physical byte
+	end      int64     // behind the last physical byte, line end included
+	no       int       // 1-based
+	dirty    bool      // b holds control bytes other than tabs
+	clipped  bool      // b was cut at the limit
+	datagram bool      // b may hold several lines
+	decoded  bool      // b is not a copy of physical bytes any more
+	wall     time.Time // from an envelope that is gone from b
+	carried  Transport // by that envelope
 }
 
 // offset returns where byte i of the line is in the input.
@@ -46,6 +47,9 @@ type block struct {
 	err      error
 }
 
+// lookahead is how many bytes behind a line can be looked at.
+const lookahead = 4 << 10
+
 func newBlock(r io.Reader, maxLine int) block {
 	return block{r: r, max: maxLine, buf: make([]byte, 3*maxLine+64<<10)}
 }
@@ -58,14 +62,32 @@ func (bl *block) fill() bool {
 	if bl.err != nil {
 		return false
 	}
+	bl.compact()
+	n := bl.read(bl.buf[bl.end:])
+	bl.end += n
+	return n > 0
+}
+
+// compact moves the unread bytes to the front.
+func (bl *block) compact() {
 	if bl.pos > 0 {
 		n := copy(bl.buf, bl.buf[bl.pos:bl.end])
 		bl.base += int64(bl.pos)
 		bl.pos, bl.end = 0, n
 	}
-	n := bl.read(bl.buf[bl.end:])
-	bl.end += n
-	return n > 0
+}
+
+// ahead returns the unread bytes, at least lookahead of them unless the input
+// ends before. Unlike fill it leaves the line at work in its place.
+func (bl *block) ahead() []byte {
+	for bl.end-bl.pos < lookahead {
+		n := bl.read(bl.buf[bl.end:])
+		if n == 0 {
+			break
+		}
+		bl.end += n
+	}
+	return bl.buf[bl.pos:bl.end]
 }
 
 // read reads once, but for readers that return nothing without an error.
@@ -90,6 +112,9 @@ func (bl *block) read(p []byte) int {
 // next reads one line into ln, or reports false at the end of the input.
 func (bl *block) next(ln *line) bool {
 	*ln = line{cuts: ln.cuts[:0], no: bl.lines + 1}
+	if len(bl.buf)-bl.pos < bl.max+2*lookahead {
+		bl.compact()
+	}
 	scanned := 0
 	for {
 		data := bl.buf[bl.pos:bl.end]

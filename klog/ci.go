@@ -57,7 +57,7 @@ func ciGap(b []byte) int {
 		return 0
 	}
 	n := 1
-	if len(b) >= 5 && unhex(b[1]) >= 0 && unhex(b[2]) >= 0 && (b[3] == 'O' || b[3] == 'E') && (b[4] == ' ' || b[4] == '+') {
+	if len(b) >= 5 && isStreamMark(b[1:4]) && (b[4] == ' ' || b[4] == '+') {
 		n = 5
 	}
 	k := n
@@ -73,4 +73,10 @@ func ciGap(b []byte) int {
 		}
 	}
 	return n
+}
+
+// isStreamMark recognises GitLab's mark of a stream, its number and O for
+// standard output or E for standard error.
+func isStreamMark(b []byte) bool {
+	return len(b) == 3 && unhex(b[0]) >= 0 && unhex(b[1]) >= 0 && (b[2] == 'O' || b[2] == 'E')
 }

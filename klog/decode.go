@@ -20,7 +20,7 @@ func (r *Reader) piece() verdict {
 	start := r.at
 	b := ln.b[start:]
 	r.at = len(ln.b)
-	if ln.decoded {
+	if ln.datagram {
 		// A datagram: its lines are one message each.
 		if n := indexWithin(b, '\n', len(b)); n >= 0 {
 			b = b[:n]
@@ -39,7 +39,7 @@ func (r *Reader) piece() verdict {
 		Transport: ln.carried,
 	}
 	rec := &r.rec
-	if start > 0 && !ln.decoded {
+	if start > 0 && !ln.datagram {
 		rec.Span.Start = ln.offset(start)
 	}
 	if len(b) == 0 {
@@ -80,7 +80,7 @@ peel:
 		if g := r.glued(text); g >= 0 {
 			text = text[:g]
 			r.at = start + i + g
-			if start+i+g > 0 && len(text) > 0 && !ln.decoded {
+			if start+i+g > 0 && len(text) > 0 && !ln.datagram {
 				rec.Span.End = ln.offset(r.at)
 			}
 		}
@@ -137,11 +137,8 @@ func (r *Reader) envelope(b []byte) (n int, s shape) {
 		return r.number(b)
 	case c == '*':
 		return r.note(b)
-	case c == 'b' && outermost && !r.ln.decoded:
-		if n, s = r.datagram(b); s != bare {
-			return n, s
-		}
-		return 0, bare
+	case c == 'b' && outermost && !r.ln.datagram:
+		return r.datagram(b)
 	case c == '{' || hasPrefix(b, `data: {`) || hasPrefix(b, `- {"dt": `):
 		return r.object(b)
 	case isLower(c) && outermost:
@@ -235,11 +232,11 @@ func (r *Reader) priority(b []byte) (int, shape) {
 			return n + m, s
 		}
 	}
+	r.carry(Console)
+	r.fromPrintk()
 	if len(rest) > 0 && rest[0] == '[' {
 		return n, wrapped
 	}
-	r.carry(Console)
-	r.fromPrintk()
 	return n, opened
 }
 
@@ -273,7 +270,7 @@ func (r *Reader) name(b []byte) (int, shape) {
 	if scanWeekday(b) >= 0 {
 		return r.weekday(b)
 	}
-	if r.rec.Transport == Plain && !r.ln.decoded {
+	if r.rec.Transport == Plain && !r.ln.datagram {
 		return r.dumpHeader(b)
 	}
 	return 0, bare

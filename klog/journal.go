@@ -8,7 +8,7 @@ import (
 // pad remembers the width of a syslog or journal prefix: journalctl indents
 // the further lines of a message by it.
 func (r *Reader) pad(n int) {
-	if r.ln.decoded || n < 0 {
+	if r.ln.datagram || n < 0 {
 		n = 0
 	}
 	r.padding = n

@@ -16,14 +16,12 @@ func (r *Reader) object(b []byte) (int, shape) {
 	}
 	var f journalFields
 	var dt, lvl, msg []byte
-	journal := false
 	s := jsonScanner{b: b, i: start + 1}
 	for s.key() {
 		name := s.name
 		value := s.value()
 		if into := f.field(name); into != nil {
 			*into = value
-			journal = true
 			continue
 		}
 		switch string(name) {
@@ -35,7 +33,7 @@ func (r *Reader) object(b []byte) (int, shape) {
 			msg = value
 		}
 	}
-	if journal {
+	if f.realtime != nil || f.message != nil && (f.transport != nil || f.identifier != nil || f.priority != nil) {
 		for _, v := range [...]*[]byte{&f.realtime, &f.monotonic, &f.priority, &f.facility, &f.transport, &f.identifier, &f.host, &f.boot} {
 			*v = unquote(*v)
 		}
@@ -55,18 +53,13 @@ func (r *Reader) object(b []byte) (int, shape) {
 		r.rec.Text, _ = clean(jsonText(msg), nil)
 		return len(b), decoded
 	}
-	r.ln.wall, r.ln.carried = wall, CI
-	r.redo(jsonText(msg))
-	return 0, silent
-}
-
-// redo makes content, which was decoded within the line's own memory, the line
-// at work.
-func (r *Reader) redo(content []byte) {
-	r.ln.b, r.ln.cuts = clean(content, r.ln.cuts)
-	r.ln.cuts = r.ln.cuts[:0]
-	r.ln.decoded = true
+	// What the machine wrote is the line at work now.
+	ln := &r.ln
+	ln.wall, ln.carried = wall, CI
+	ln.b, _ = clean(jsonText(msg), nil)
+	ln.datagram, ln.decoded = true, true
 	r.at = 0
+	return 0, silent
 }
 
 // A jsonScanner walks over the members of one object.

@@ -117,7 +117,7 @@ func (r *Reader) kmsg(b []byte) (int, shape) {
 		n = m + h.n
 	}
 	r.carry(Kmsg)
-	if rec.Release != nil || h.total > 0 || r.ln.decoded {
+	if rec.Release != nil || h.total > 0 || r.ln.datagram {
 		rec.Transport = Netconsole
 	}
 	rec.Level = int8(h.pri & 7)
@@ -129,10 +129,10 @@ func (r *Reader) kmsg(b []byte) (int, shape) {
 	r.fromPrintk()
 	r.dict = true
 	if h.total > 0 {
-		return n, r.fragment(h, b[n:])
+		return len(b), r.fragment(h, b[n:])
 	}
 	r.kmsgText(b[n:])
-	return n, decoded
+	return len(b), decoded
 }
 
 // kmsgText makes the record's text of a kmsg message, which is escaped.

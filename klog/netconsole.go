@@ -3,7 +3,12 @@ package klog
 // datagram decodes a line of a capture that wrote each datagram as Python
 // prints bytes, b'6,1,0,-;text\n', and makes its content the line at work.
 func (r *Reader) datagram(b []byte) (int, shape) {
-	if len(b) < 3 || b[1] != '\'' && b[1] != '"' {
+	if len(b) < 4 || b[1] != '\'' && b[1] != '"' {
+		return 0, bare
+	}
+	// Other programs print bytes too: a kernel's datagram begins with a
+	// header, a priority or a stamp.
+	if c := b[2]; !isDigit(c) && c != '<' && c != '[' {
 		return 0, bare
 	}
 	quote := b[1]
@@ -17,6 +22,10 @@ func (r *Reader) datagram(b []byte) (int, shape) {
 	if end <= 2 {
 		return 0, silent
 	}
+	ln := &r.ln
+	ln.datagram = true
+	ln.decoded = len(ln.cuts) > 0
+	ln.cuts = append(ln.cuts[:0], cut{0, 2})
 	w := b[:0]
 	for i := 2; i < end; i++ {
 		c := b[i]
@@ -24,26 +33,38 @@ func (r *Reader) datagram(b []byte) (int, shape) {
 			w = append(w, c)
 			continue
 		}
+		from := i
 		i++
 		switch c = b[i]; c {
 		case 'n':
 			c = '\n'
-		case 't':
-			c = '\t'
-		case 'r':
-			c = '\r'
-		case 'x':
-			if i+2 < end {
-				hi, lo := unhex(b[i+1]), unhex(b[i+2])
-				if hi >= 0 && lo >= 0 {
-					c = byte(hi<<4 | lo)
-					i += 2
+		case '\\', '\'', '"':
+		default:
+			// The byte has no byte of its own in the input.
+			ln.decoded = true
+			c = b[i]
+			switch c {
+			case 't':
+				c = '\t'
+			case 'r':
+				c = '\r'
+			case 'x':
+				if i+2 < end {
+					hi, lo := unhex(b[i+1]), unhex(b[i+2])
+					if hi >= 0 && lo >= 0 {
+						c = byte(hi<<4 | lo)
+						i += 2
+					}
 				}
 			}
 		}
+		ln.cuts = append(ln.cuts, cut{len(w), ln.cuts[len(ln.cuts)-1].removed + i - from})
 		w = append(w, c)
 	}
-	r.redo(w)
+	if ln.decoded {
+		w, ln.cuts = clean(w, ln.cuts)
+	}
+	ln.b, r.at = w, 0
 	return 0, silent
 }
 

@@ -148,6 +148,13 @@ func (r *Reader) consoleLine() bool {
 		return false
 	}
 	i++
+	if b[i] == '[' && caller.Kind == CallerNone {
+		// util-linux sets the caller off with a blank.
+		if c, n := scanCaller(b[i:]); n > 0 && i+n+1 < len(b) && b[i+n] == ' ' {
+			caller = c
+			i += n + 1
+		}
+	}
 	n = indexControl(b[i:])
 	if n <= 0 {
 		return false

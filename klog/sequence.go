@@ -70,6 +70,9 @@ func (s *sequencer) fragmented(rec *Record, total int) *fragmented {
 	if s.started && rec.Seq < s.next && s.next-rec.Seq <= recentSeqs && s.saw(rec.Seq) {
 		return nil
 	}
+	if !s.started {
+		s.started, s.next = true, rec.Seq
+	}
 	f := &fragmented{rec: own(rec), body: make([]byte, total), have: make([]bool, total)}
 	s.partial = append(s.partial, f)
 	if len(s.partial) > maxFragmented {

@@ -113,6 +113,9 @@ func scanSelector(b []byte) (facility, level, n int) {
 // ID, by the host being known or showing up so in the lines that follow.
 func (r *Reader) tagged(b []byte, t Transport) bool {
 	host, at := scanHost(b)
+	if isStreamMark(host) {
+		return false
+	}
 	facility, level, sel := scanSelector(b)
 	if sel > 0 {
 		host, at = nil, sel // no host, as logread
@@ -159,7 +162,7 @@ func (r *Reader) announced(host []byte) bool {
 	if len(host) == 0 || bytes.Equal(host, r.hosts.denied) {
 		return false
 	}
-	ahead := r.in.buf[r.in.pos:r.in.end]
+	ahead := r.in.ahead()
 	for range hostLookahead {
 		l, rest, ok := bytes.Cut(ahead, []byte{'\n'})
 		if !ok {
