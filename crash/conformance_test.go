@@ -63,13 +63,21 @@ func peerCases(t testing.TB) []peerCase {
 			}
 		}
 		if c.frame == "" {
-			if m := inFrame.FindStringSubmatch(c.title); m != nil && m[1] != "corrupted" {
+			if m := lastMatch(inFrame, c.title); m != nil && m[1] != "corrupted" {
 				c.frame = m[1]
 			}
 		}
 		cases = append(cases, c)
 	}
 	return cases
+}
+
+func lastMatch(re *regexp.Regexp, s string) []string {
+	all := re.FindAllStringSubmatch(s, -1)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
 }
 
 // peerType maps a kind to the peer's coarser types.
@@ -81,11 +89,11 @@ func peerType(r *Report) string {
 		return "NULL-POINTER-DEREFERENCE"
 	case KindPageFault, KindListCorruption:
 		return "MEMORY_SAFETY_BUG"
-	case KindWarning, KindKobject:
+	case KindWarning, KindKobject, KindODebug:
 		return "WARNING"
 	case KindRefcount:
 		return "REFCOUNT_WARNING"
-	case KindBug:
+	case KindBug, KindUsercopy, KindFortify:
 		return "BUG"
 	case KindLeak:
 		return "LEAK"

@@ -155,7 +155,7 @@ var faultFormats = []Format{
 
 	// powerpc.
 	{ID: "powerpc/null-deref", Kind: KindNullDeref, Rank: RankCheck,
-		Pattern: "BUG: Kernel NULL pointer dereference{? on }{access:read|write| at|} at {address:hex}",
+		Pattern: "BUG: Kernel NULL pointer dereference on {access:read|write} at {address:hex}",
 		Example: "BUG: Kernel NULL pointer dereference on read at 0x00000010"},
 	{ID: "powerpc/null-deref-bare", Kind: KindNullDeref, Rank: RankCheck,
 		Pattern: "BUG: Kernel NULL pointer dereference",

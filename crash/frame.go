@@ -27,7 +27,7 @@ type symbol struct {
 // Offset and module are optional. It returns how many bytes it used.
 func parseSymbol(text []byte) (symbol, int) {
 	n := nameLen(text)
-	if n == 0 {
+	if n == 0 || n >= 8 && hexLen(text[:n]) == n {
 		return symbol{}, 0
 	}
 	s := symbol{name: string(text[:n])}
@@ -181,6 +181,9 @@ func parseFrame(text []byte) (Frame, bool) {
 	}
 	after := bytes.TrimLeft(rest[n:], " ")
 	if !s.hasOff {
+		if n < len(rest) && rest[n] != ' ' {
+			return f, false
+		}
 		// A name alone is a frame only with a place or as an inlined call.
 		if file, line, m := parsePlace(after); m > 0 {
 			f.set(s)
@@ -259,7 +262,7 @@ func trimAddresses(text []byte, f *Frame) []byte {
 // parsePlace reads "dir/file.c:123" and returns how many bytes it used.
 func parsePlace(text []byte) (file string, line, n int) {
 	colon := bytes.IndexByte(text, ':')
-	if colon < 3 || bytes.IndexByte(text[:colon], ' ') >= 0 || bytes.IndexByte(text[:colon], '.') < 0 {
+	if colon < 3 || bytes.ContainsAny(text[:colon], " ({[&") || bytes.IndexByte(text[:colon], '.') < 0 {
 		return "", 0, 0
 	}
 	digits := spanOf(text[colon+1:], isDigit)

@@ -126,11 +126,12 @@ func (p *Parser) examine(rec *klog.Record) {
 		s.cur.grow(rec)
 		return
 	}
-	if s.cur == nil {
+	switch {
+	case s.cur == nil:
 		p.headless(s, rec, trimmed)
-		return
+	case !foreign:
+		p.idle(s, rec)
 	}
-	p.idle(s, rec)
 }
 
 // headless opens a report without a headline at a line that only a report has:
@@ -252,6 +253,11 @@ func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
 		return
 	case cur != nil && cur.stage == stageHead && f.Rank != RankReport && f.Rank < cur.rank:
 		cur.headline(f.Format, rec, &p.caps, true)
+		cur.grow(rec)
+		return
+	case cur != nil && cur.stage == stageHead && cur.cut && cur.rank == RankCheck && f.Rank == RankCause && cur.headLine < 4:
+		// printk delivered the check before what the debugging aid found.
+		cur.headline(f.Format, rec, &p.caps, false)
 		cur.grow(rec)
 		return
 	}

@@ -17,7 +17,7 @@ import (
 //
 //	int   decimal digits
 //	hex   hexadecimal digits, with or without 0x
-//	word  one or more bytes up to a blank
+//	word  one or more bytes without a blank, as few as fit what follows
 //	path  one or more bytes up to a blank or a colon
 //	sym   a symbol: name, or name+0xoff/0xsize, with its [module] if any
 //	any   as few bytes as possible, perhaps none
@@ -191,8 +191,6 @@ func (p *pattern) run(text []byte, i, n int, c *captures, steps *int) bool {
 			i += spanOf(text[i:], isDigit)
 		case opHex:
 			i += hexLen(text[i:])
-		case opWord:
-			i += spanOf(text[i:], func(b byte) bool { return b != ' ' && b != '\t' })
 		case opPath:
 			i += spanOf(text[i:], func(b byte) bool { return b != ' ' && b != ':' && b != '\t' })
 		case opSym:
@@ -214,7 +212,17 @@ func (p *pattern) run(text []byte, i, n int, c *captures, steps *int) bool {
 			}
 			return false
 		case opAny:
-			return p.runAny(text, i, n, c, steps)
+			return p.runAny(text, i, i, len(text), n, c, steps)
+		case opWord:
+			end := i + spanOf(text[i:], func(b byte) bool { return b != ' ' && b != '\t' })
+			if end == i {
+				return false
+			}
+			if n+1 == len(p.ops) {
+				c.add(o.name, i, end)
+				return true
+			}
+			return p.runAny(text, i, i+1, end, n, c, steps)
 		}
 		if i == start {
 			return false
@@ -224,18 +232,19 @@ func (p *pattern) run(text []byte, i, n int, c *captures, steps *int) bool {
 	return true
 }
 
-// runAny tries every end for the opAny at ops[n], nearest first, jumping to the
-// places where the literal that follows it occurs.
-func (p *pattern) runAny(text []byte, start, n int, c *captures, steps *int) bool {
+// runAny tries every end in [from, to] for the capture at ops[n] that starts at
+// start, nearest first, jumping to the places where the literal that follows it
+// occurs.
+func (p *pattern) runAny(text []byte, start, from, to, n int, c *captures, steps *int) bool {
 	if n+1 == len(p.ops) {
-		c.add(p.ops[n].name, start, start)
+		c.add(p.ops[n].name, start, from)
 		return true
 	}
 	next := p.ops[n+1]
-	for end := start; end <= len(text); end++ {
+	for end := from; end <= to; end++ {
 		if next.kind == opLit {
 			j := bytes.Index(text[end:], next.lit)
-			if j < 0 {
+			if j < 0 || end+j > to {
 				return false
 			}
 			end += j

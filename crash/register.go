@@ -8,7 +8,7 @@ var registerArch = map[string]string{
 	"RAX": "x86_64", "RDX": "x86_64", "RBP": "x86_64", "R10": "x86_64", "R13": "x86_64", "RSP": "x86_64", "ORIG_RAX": "x86_64",
 	"EAX": "i386", "ESI": "i386", "EDX": "i386",
 	"x29": "arm64", "x26": "arm64", "x23": "arm64", "x20": "arm64", "x17": "arm64", "x14": "arm64", "x11": "arm64", "x8": "arm64", "x5": "arm64", "x2": "arm64", "x28": "arm64", "x30": "arm64", "x0": "arm64", "x1": "arm64",
-	"r10": "arm", "r7": "arm", "r3": "arm",
+	"r10": "arm", "r9": "arm", "r8": "arm", "r7": "arm", "r6": "arm", "r5": "arm", "r4": "arm", "r3": "arm",
 	"t0": "riscv64", "s1": "riscv64", "a1": "riscv64", "a4": "riscv64", "a7": "riscv64", "s4": "riscv64", "s7": "riscv64", "s10": "riscv64", "t5": "riscv64", "gp": "riscv64", "status": "riscv64",
 	"FS": "", "CS": "", "DS": "", "CR2": "", "CR0": "", "DR0": "", "DR3": "", "PKRU": "", "sp": "", "pstate": "arm64", "psr": "arm",
 }
@@ -151,7 +151,7 @@ func parsePC(text []byte) (pcLine, bool) {
 			break
 		}
 		sym, n := parseSymbol(text[i:])
-		if n > 0 && (sym.hasOff || l.addr == "") {
+		if n > 0 && sym.hasOff {
 			l.sym, l.start, l.end = sym, i, i+n
 		}
 		return l, l.sym.name != "" || l.addr != ""
