@@ -1,6 +1,14 @@
 package record
 
-import "time"
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"ringside/internal/store"
+)
 
 // Progress tells how far a delivery has come.
 type Progress string
@@ -39,4 +47,76 @@ type Receipt struct {
 	CollectedAt *time.Time `json:"collected_at,omitempty"`
 	Crashes     []string   `json:"crashes" nullable:"false" doc:"IDs of the crashes found in it"`
 	Demo        bool       `json:"demo"`
+}
+
+const receiptColumns = `r.id, r.sha256, a.size, r.progress, r.error, r.host_id, r.host_name, r.kernel, r.source, r.filename,
+	r.received_at, r.collected_at, r.demo`
+
+const receiptTables = ` from receipts r join artefacts a on a.sha256 = r.sha256 `
+
+func scanReceipt(scan func(...any) error) (Receipt, error) {
+	var (
+		r         Receipt
+		hostID    sql.Null[string]
+		hostName  string
+		received  int64
+		collected sql.Null[int64]
+	)
+	err := scan(&r.ID, &r.SHA256, &r.Size, &r.Progress, &r.Error, &hostID, &hostName, &r.Kernel, &r.Source, &r.Filename,
+		&received, &collected, &r.Demo)
+	if hostID.Valid {
+		r.Host = &HostRef{ID: hostID.V, Name: hostName}
+	}
+	r.ReceivedAt, r.CollectedAt, r.Crashes = store.Time(received), store.NullTime(collected), []string{}
+	return r, err
+}
+
+// Receipt returns a receipt as it stands now.
+func (s *Service) Receipt(ctx context.Context, id string) (Receipt, error) {
+	var r Receipt
+	err := s.db.View(ctx, func(q store.Querier) error {
+		var err error
+		if r, err = scanReceipt(q.QueryRowContext(ctx, `select `+receiptColumns+receiptTables+`where r.id = $1`, id).Scan); err != nil {
+			return err
+		}
+		r.Crashes, err = store.Collect(ctx, q, `select id from crashes where receipt_id = $1 order by boot`, []any{id},
+			func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("receipt %s: %w", id, found(err))
+	}
+	return r, nil
+}
+
+// waitPoll is how often Wait looks by itself, for analyses that end in another
+// process.
+const waitPoll = 500 * time.Millisecond
+
+// Wait returns once the receipt's analysis is done or has failed, or with the
+// receipt as it stands when ctx ends.
+func (s *Service) Wait(ctx context.Context, id string) (Receipt, error) {
+	tick := time.NewTicker(waitPoll)
+	defer tick.Stop()
+	for {
+		next := s.nextProgress() // before looking, so that nothing is missed
+		r, err := s.Receipt(context.WithoutCancel(ctx), id)
+		if err != nil || r.Progress != Pending {
+			return r, err
+		}
+		select {
+		case <-ctx.Done():
+			return r, nil
+		case <-next:
+		case <-tick.C:
+		}
+	}
+}
+
+// found turns the absence of a row into ErrNotFound.
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return err
 }

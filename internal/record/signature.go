@@ -7,15 +7,15 @@ type State string
 
 // The states of a signature.
 const (
-	New       State = "new"       // nobody has looked at it
-	Open      State = "open"      // somebody has; it is known and not done
-	Resolved  State = "resolved"  // it is said to be fixed
-	Regressed State = "regressed" // it was resolved and came back
-	Muted     State = "muted"     // it is known and should not ask for attention
+	StateNew       State = "new"       // nobody has looked at it
+	StateOpen      State = "open"      // somebody has; it is known and not done
+	StateResolved  State = "resolved"  // it is said to be fixed
+	StateRegressed State = "regressed" // it was resolved and came back
+	StateMuted     State = "muted"     // it is known and should not ask for attention
 )
 
 // States lists the states in the order a newcomer should learn them.
-var States = []State{New, Open, Resolved, Regressed, Muted}
+var States = []State{StateNew, StateOpen, StateResolved, StateRegressed, StateMuted}
 
 // Owner is who a signature belongs to, by the code it points at.
 type Owner struct {
@@ -86,8 +86,11 @@ type SignatureFilter struct {
 	Host    string    // ID or name: seen on it
 	Owner   string    // subsystem, exact; "-" selects those without an owner
 	Since   time.Time // seen at or after
-	Sort    SignatureSort
-	Reverse bool // smallest or oldest first
+	// Secondary also selects signatures that were only ever seen beside or
+	// because of another.
+	Secondary bool
+	Sort      SignatureSort
+	Reverse   bool // smallest or oldest first
 	Window
 }
 
@@ -169,4 +172,6 @@ type SignatureChange struct {
 	Assignee   *string
 	Note       string // kept in the activity, with or without a change
 	By         string // who decides
+
+	at time.Time // when; zero means now
 }

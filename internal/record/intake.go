@@ -1,0 +1,147 @@
+package record
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"ringside/internal/store"
+)
+
+// jobAnalyse is the kind of the jobs that analyse a receipt; their key is its ID.
+const jobAnalyse = "analyse"
+
+// Intake keeps an artefact and queues its analysis. When it returns without an
+// error the artefact is durable: first the bytes, then one transaction with the
+// receipt and the job. The same content from the same host again returns the
+// first receipt, marked as duplicate.
+func (s *Service) Intake(ctx context.Context, r io.Reader, m Meta) (Receipt, error) {
+	m, err := s.checkMeta(m)
+	if err != nil {
+		return Receipt{}, err
+	}
+	in := bufio.NewReaderSize(r, 64<<10)
+	if _, err := in.Peek(1); err == io.EOF {
+		return Receipt{}, ErrEmpty
+	} else if err != nil {
+		return Receipt{}, fmt.Errorf("read the artefact: %w", err)
+	}
+	ref, _, err := s.blobs.Put(ctx, in, s.limit)
+	if errors.Is(err, store.ErrTooLarge) {
+		return Receipt{}, fmt.Errorf("%w: the limit is %d bytes; send the part around the crash, compressed, or raise the limit", ErrTooLarge, s.limit)
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("keep the artefact: %w", err)
+	}
+	var (
+		id  string
+		dup bool
+	)
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		id, dup, err = s.promise(ctx, tx, ref, m)
+		return err
+	})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("record the artefact: %w", err)
+	}
+	s.queue.Wake()
+	rec, err := s.Receipt(ctx, id)
+	rec.Duplicate = dup
+	return rec, err
+}
+
+// promise writes what an acknowledged delivery stands on.
+func (s *Service) promise(ctx context.Context, tx *sql.Tx, ref store.Ref, m Meta) (id string, dup bool, err error) {
+	if _, err := tx.ExecContext(ctx, `insert into artefacts (sha256, size, first_seen) values ($1, $2, $3)
+		on conflict (sha256) do nothing`, ref.SHA256, ref.Size, store.Micros(m.ReceivedAt)); err != nil {
+		return "", false, err
+	}
+	// Without a change, and so without a lock, if the host sent this before.
+	err = tx.QueryRowContext(ctx, `select id from receipts where sha256 = $1 and host_name = $2`, ref.SHA256, m.Host).Scan(&id)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return id, err == nil, err
+	}
+	var host string
+	if m.Host != "" {
+		if host, err = upsertHost(ctx, tx, hostFacts{name: m.Host, at: m.ReceivedAt, demo: m.Demo}); err != nil {
+			return "", false, err
+		}
+	}
+	offered := store.NewID(m.ReceivedAt)
+	var collected *time.Time
+	if !m.CollectedAt.IsZero() {
+		collected = &m.CollectedAt
+	}
+	// Two deliveries of the same may race to here; the second finds the first.
+	err = tx.QueryRowContext(ctx, `
+		insert into receipts (id, sha256, host_name, host_id, kernel, source, filename, received_at, collected_at, progress, demo)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10)
+		on conflict (sha256, host_name) do update set host_name = excluded.host_name
+		returning id`,
+		offered, ref.SHA256, m.Host, store.NullString(host), m.Kernel, m.Source, m.Filename,
+		store.Micros(m.ReceivedAt), store.NullMicros(collected), m.Demo).Scan(&id)
+	if err != nil || id != offered {
+		return id, true, err
+	}
+	return id, false, s.queue.Enqueue(ctx, tx, jobAnalyse, id, "{}")
+}
+
+// maxClockSkew is how far a host's clock may run ahead before what it says
+// about time is not believed.
+const maxClockSkew = 24 * time.Hour
+
+// checkMeta returns what the sender says in the form that is kept.
+func (s *Service) checkMeta(m Meta) (Meta, error) {
+	m.Host = normalHost(m.Host)
+	m.Kernel, m.Source, m.Filename = strings.TrimSpace(m.Kernel), strings.TrimSpace(m.Source), strings.TrimSpace(m.Filename)
+	for _, f := range []struct {
+		name, value string
+		most        int
+	}{{"host", m.Host, 253}, {"kernel", m.Kernel, 128}, {"source", m.Source, 64}, {"filename", m.Filename, 255}} {
+		if len(f.value) > f.most {
+			return m, fmt.Errorf("%s: %w: it has %d bytes and may have %d", f.name, ErrInvalid, len(f.value), f.most)
+		}
+		if !printable(f.value) {
+			return m, fmt.Errorf("%s %q: %w: it holds characters that cannot be printed", f.name, f.value, ErrInvalid)
+		}
+	}
+	if strings.ContainsAny(m.Host, " /\\") {
+		return m, fmt.Errorf("host %q: %w: a host name has no spaces or slashes", m.Host, ErrInvalid)
+	}
+	if m.ReceivedAt.IsZero() {
+		m.ReceivedAt = s.now()
+	}
+	m.ReceivedAt = m.ReceivedAt.UTC().Truncate(time.Microsecond)
+	m.CollectedAt = m.CollectedAt.UTC().Truncate(time.Microsecond)
+	if !plausible(m.CollectedAt, m.ReceivedAt) {
+		m.CollectedAt = time.Time{} // a clock that is off; our own is good enough
+	}
+	return m, nil
+}
+
+// plausible tells whether a clock can have shown t for something that reached
+// us at received.
+func plausible(t, received time.Time) bool {
+	return t.Year() >= 1995 && t.Before(received.Add(maxClockSkew))
+}
+
+func printable(s string) bool {
+	for _, r := range s {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return false
+		}
+	}
+	return true
+}
+
+// normalHost is the one spelling of a host's name: DNS does not tell case, and
+// neither do we.
+func normalHost(name string) string {
+	return strings.ToLower(strings.TrimSuffix(strings.TrimSpace(name), "."))
+}
