@@ -74,6 +74,8 @@ peel:
 	}
 	if rec.Transport == Plain {
 		i += r.continuation(b[i:])
+	} else if rec.Transport != Journal {
+		r.padding = 0
 	}
 	text := b[i:]
 	if rec.Transport <= Console || rec.Transport == CI {

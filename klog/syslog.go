@@ -88,6 +88,9 @@ func scanHost(b []byte) (host []byte, n int) {
 	if i == 0 || i >= len(b) || b[i] != ' ' || b[i-1] == ':' {
 		return nil, 0
 	}
+	if _, _, n := scanClock(b); n > 0 {
+		return nil, 0 // another stamp, not an address
+	}
 	return b[:i], i + 1
 }
 
