@@ -75,12 +75,14 @@ func (r *Reader) note(b []byte) (int, shape) {
 	return n, silent
 }
 
+// mostLost bounds every count of lost records: what claims more is no number
+// that a kernel wrote.
+const mostLost = 1 << 40
+
 // lose accounts for records that are known to be lost in front of the next.
 func (r *Reader) lose(n int64) {
-	const absurd = 1 << 40
-	n = min(n, absurd)
-	r.lost = min(r.lost+n, absurd)
-	r.sumLost += n
+	r.lost = min(r.lost+min(n, mostLost), mostLost)
+	r.sumLost = min(r.sumLost+min(n, mostLost), mostLost)
 }
 
 // interrupted reports whether the line just decoded was cut short by printk and

@@ -1,6 +1,9 @@
 package klog
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A shape says what stands at the start of a piece of input.
 type shape uint8
@@ -117,7 +120,11 @@ func (r *Reader) fromPrintk() {
 	}
 }
 
+// setTime takes a time since boot, unless it is beyond what can be one.
 func (r *Reader) setTime(us int64) {
+	if us > math.MaxInt64/int64(time.Microsecond) {
+		return
+	}
 	r.rec.Time = time.Duration(us) * time.Microsecond
 	r.rec.HasTime = true
 }

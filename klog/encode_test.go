@@ -252,7 +252,7 @@ func relative(all []event) []byte {
 
 var second = time.Second
 
-var carriers = []carrier{
+var carriers = underCI([]carrier{
 	{"printk.time=0", Plain, keeps{}, perLine(func(e event) string { return e.text })},
 	{"console", Console, timeOnly, perLine(func(e event) string { return e.stamp() + " " + e.text })},
 	{"console caller", Console, timeCaller, perLine(func(e event) string { return e.called() + " " + e.text })},
@@ -333,7 +333,7 @@ var carriers = []carrier{
 		b, _ := json.Marshal(e.called() + " " + e.text + "\n")
 		return fmt.Sprintf(`- {"dt": "%s", "lvl": "target", "msg": %s}`, e.wall().Format("2006-01-02T15:04:05.000000"), b)
 	})},
-}
+})
 
 // ciStamps are what test systems put in front of a line.
 var ciStamps = []struct {
@@ -357,19 +357,21 @@ var ciStamps = []struct {
 	}},
 }
 
-func init() {
+// underCI adds, to the carriers, console lines under every CI stamp.
+func underCI(all []carrier) []carrier {
 	inner := map[string]bool{"console": true, "console caller": true, "raw caller": true, "raw no time": true, "crlf": true, "dmesg colours": true}
-	for _, c := range carriers {
+	for _, c := range all {
 		if !inner[c.name] {
 			continue
 		}
 		for _, s := range ciStamps {
 			k := c.keeps
 			k.wall = s.wall
-			carriers = append(carriers, carrier{s.name + " + " + c.name, CI, k, perLine(func(e event) string {
+			all = append(all, carrier{s.name + " + " + c.name, CI, k, perLine(func(e event) string {
 				line := c.encode([]event{e})
 				return s.stamp(e) + string(line[:len(line)-1])
 			})})
 		}
 	}
+	return all
 }

@@ -69,6 +69,9 @@ func checkReader(t *testing.T, data []byte) {
 			t.Fatalf("line %d, level %d, boot %d after %d, transport %d", rec.Line, rec.Level, rec.Boot, boot, rec.Transport)
 		}
 		boot = rec.Boot
+		if rec.Time < 0 || rec.Lost < 0 {
+			t.Fatalf("time %v, lost %d", rec.Time, rec.Lost)
+		}
 	}
 	if _, err := r.Next(); err != io.EOF {
 		t.Fatalf("second end: %v", err)

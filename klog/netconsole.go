@@ -68,8 +68,12 @@ func (r *Reader) datagram(b []byte) (int, shape) {
 	return 0, silent
 }
 
-// maxFragmented bounds the messages of which fragments are kept.
-const maxFragmented = 16
+// Bounds of the messages of which fragments are kept. The kernel's own limit
+// of a message is 8 KiB.
+const (
+	maxFragmented = 16
+	maxMessage    = 16 << 10
+)
 
 // A fragmented message is one that netconsole sent in several datagrams.
 type fragmented struct {
@@ -83,7 +87,7 @@ type fragmented struct {
 // whole.
 func (r *Reader) fragment(h kmsgHeader, text []byte) shape {
 	rec := &r.rec
-	if h.total > r.in.max {
+	if h.total > min(r.in.max, maxMessage) {
 		r.kmsgText(text) // no kernel sends that; show what there is
 		rec.Clipped = true
 		return decoded

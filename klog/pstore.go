@@ -96,6 +96,7 @@ func (r *Reader) collect(first partHeader) {
 		lines []line
 	}
 	parts := []part{{partHeader: first}}
+	seen := map[uint64]bool{first.part: true}
 	size := 0
 	var tail []line // the line that ended the dump
 	for size < maxDump {
@@ -111,10 +112,11 @@ func (r *Reader) collect(first partHeader) {
 			last.lines = append(last.lines, ln)
 			continue
 		}
-		if !h.dumpOf(first) || slices.ContainsFunc(parts, func(p part) bool { return p.part == h.part }) {
+		if !h.dumpOf(first) || seen[h.part] {
 			tail = []line{ln}
 			break
 		}
+		seen[h.part] = true
 		parts = append(parts, part{partHeader: h})
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.part, a.part) })

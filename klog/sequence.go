@@ -165,9 +165,9 @@ func (r *Reader) follow() {
 func (r *Reader) due(rec *Record) {
 	s := &r.seq
 	s.bytes -= len(rec.Text)
-	if gap := s.pass(rec.Seq); gap > 0 {
+	if gap := min(s.pass(rec.Seq), mostLost); gap > 0 {
 		rec.Lost += gap
-		r.sumLost += gap
+		r.sumLost = min(r.sumLost+gap, mostLost)
 	}
 	r.boot.see(rec)
 	r.queue = append(r.queue, *rec)
