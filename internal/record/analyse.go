@@ -101,7 +101,8 @@ func (s *Service) document(ctx context.Context, sha string) (doc *crash.Document
 	case doc == nil:
 		// Not a log at all, or one that cannot even be opened. The record
 		// says so instead of trying again.
-		doc = &crash.Document{Schema: crash.SchemaID}
+		doc = &crash.Document{Schema: crash.SchemaID, Input: crash.Input{Transports: map[string]int64{}},
+			Boots: []crash.Boot{}, Reports: []crash.Report{}, Notes: []crash.Note{}}
 	}
 	if err != nil {
 		doc.Notes = append(doc.Notes, crash.Note{Text: err.Error()})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -58,7 +59,7 @@ func (s *server) crashes(api huma.API) {
 		Description: "As JSON with line numbers and byte offsets that the document's evidence spans refer to, or with format=text as they are.",
 		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
-			"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, logTextType)},
+			"application/json": {Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[record.LogText](), true, "LogText")},
 			"text/plain":       {Schema: &huma.Schema{Type: "string"}}}}},
 	}, func(ctx context.Context, in *logInput) (*huma.StreamResponse, error) {
 		t, err := s.Record.CrashLog(ctx, in.ID, record.LogRange{First: in.First, Lines: in.Lines, Around: in.Around})

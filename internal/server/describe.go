@@ -23,6 +23,7 @@ var apiStyle []byte
 // describe serves the description of the API, for programs and for people.
 // It is made once, when all operations are registered.
 func describe(mux *http.ServeMux, api *huma.OpenAPI) error {
+	honest(api.Components.Schemas)
 	asJSON, err := json.MarshalIndent(api, "", "  ")
 	if err != nil {
 		return fmt.Errorf("describe the API: %w", err)

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -86,6 +88,44 @@ func TestAPIPageStaysHome(t *testing.T) {
 	for _, m := range regexp.MustCompile(`"operationId": "([^"]*)"`).FindAllStringSubmatch(spec, -1) {
 		if !strings.Contains(page, `id="`+m[1]+`"`) {
 			t.Errorf("the page lacks operation %s", m[1])
+		}
+	}
+}
+
+// TestAnswersMatchTheirSchemas validates real answers against the description
+// that clients are made from.
+func TestAnswersMatchTheirSchemas(t *testing.T) {
+	f := newFixture(t)
+	var spec any
+	f.do(t, "GET", "/api/openapi.json", "", &spec)
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("openapi.json", spec); err != nil {
+		t.Fatal(err)
+	}
+	var r struct {
+		ID      string
+		SHA256  string
+		Crashes []string
+	}
+	f.do(t, "POST", "/api/v1/artefacts?wait=1&host=web1", oops, &r)
+	var crash struct{ Signature struct{ ID string } }
+	f.do(t, "GET", "/api/v1/crashes/"+r.Crashes[0], "", &crash)
+	for path, name := range map[string]string{
+		"/api/v1/receipts/" + r.ID: "Receipt", "/api/v1/artefacts/" + r.SHA256: "Artefact", "/api/v1/crashes": "CrashPage",
+		"/api/v1/crashes/" + r.Crashes[0]: "CrashDetail", "/api/v1/crashes/" + r.Crashes[0] + "/log": "LogText",
+		"/api/v1/signatures": "SignaturePage", "/api/v1/signatures/" + crash.Signature.ID: "SignatureDetail",
+		"/api/v1/hosts": "HostPage", "/api/v1/hosts/web1": "HostDetail", "/api/v1/kernels": "KernelPage",
+		"/api/v1/kernels/6.1.0-1-amd64": "KernelDetail", "/api/v1/overview": "Overview", "/api/v1/jobs": "JobPage",
+	} {
+		schema, err := c.Compile("openapi.json#/components/schemas/" + name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var answer any
+		f.do(t, "GET", path, "", &answer)
+		if err := schema.Validate(answer); err != nil {
+			t.Errorf("GET %s is not a %s: %v", path, name, err)
 		}
 	}
 }

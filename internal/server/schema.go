@@ -7,6 +7,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
+const schemaPrefix = "#/components/schemas/"
+
 // schemaName names the schema of a type. The types of the log's own document
 // get its name in front: a report's signature is not the record's Signature.
 func schemaName(t reflect.Type, hint string) string {
@@ -24,4 +26,29 @@ func schemaName(t reflect.Type, hint string) string {
 func change(op huma.Operation) huma.Operation {
 	op.Security = []map[string][]string{{}, {"token": {}}}
 	return op
+}
+
+// honest makes the schemas of answers say what the answers are: a pointer to
+// an object may be null, which huma cannot say of a reference, and later
+// versions may add fields, which huma forbids. Requests keep their strictness.
+func honest(reg huma.Registry) {
+	requests := map[string]bool{"SignatureChange": true}
+	for name, schema := range reg.Map() {
+		t := reg.TypeFromRef(schemaPrefix + name)
+		if requests[name] || t == nil || schema.Type != huma.TypeObject {
+			continue
+		}
+		schema.AdditionalProperties = nil
+		for _, f := range reflect.VisibleFields(t) {
+			tag, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			p := schema.Properties[tag]
+			if f.Type.Kind() != reflect.Pointer || strings.Contains(options, "omitempty") || p == nil || p.Ref == "" {
+				continue
+			}
+			schema.Properties[tag] = &huma.Schema{
+				OneOf:       []*huma.Schema{{Ref: p.Ref}, {Type: "null"}},
+				Description: p.Description,
+			}
+		}
+	}
 }

@@ -26,7 +26,8 @@ import (
 // around it.
 func analyze(_ context.Context, r io.Reader) (*crash.Document, error) {
 	b, err := io.ReadAll(r)
-	doc := &crash.Document{Schema: crash.SchemaID}
+	doc := &crash.Document{Schema: crash.SchemaID, Input: crash.Input{Transports: map[string]int64{}},
+		Boots: []crash.Boot{}, Reports: []crash.Report{}, Notes: []crash.Note{}}
 	if bytes.Contains(b, []byte("BUG")) {
 		doc.Reports = append(doc.Reports, crash.Report{
 			Kind: crash.KindNullDeref, Class: crash.ClassFault, Title: "null-ptr-deref in <b>foo</b>", Headline: "BUG: kernel NULL pointer dereference",
@@ -34,6 +35,7 @@ func analyze(_ context.Context, r io.Reader) (*crash.Document, error) {
 			Frames:    []crash.Frame{{Function: "foo"}, {Function: "bar"}},
 			Signature: crash.Signature{Algorithm: "t", Portable: "p1", Family: "f1", Basis: []string{"foo"}},
 			Lines:     crash.LineRange{First: 2, Last: 2},
+			Registers: map[string]string{}, Taint: []string{}, Missing: []string{}, Evidence: []crash.Evidence{},
 		})
 	}
 	return doc, err

@@ -3,15 +3,12 @@ package server
 import (
 	"context"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"ringside/internal/record"
 )
-
-var logTextType = reflect.TypeFor[record.LogText]()
 
 type signaturesInput struct {
 	Text      string    `query:"q" doc:"Words that must all be found: in title, owner or assignee, or as the start of a function in a stack; or an ID, key or family"`
