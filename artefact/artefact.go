@@ -15,8 +15,8 @@ type Limits struct {
 	MaxExpanded int64
 
 	// MaxRatio is the most expanded bytes per byte of input; 0 means 1000.
-	// The first 64 MiB are free: a short log of one repeated line compresses
-	// beyond any ratio and hurts nobody.
+	// The first 256 MiB are free: a log that repeats itself compresses beyond
+	// any ratio, and reading that much takes a fraction of a second.
 	MaxRatio int64
 
 	// MaxWindow is the largest window or dictionary that an archive may ask a
@@ -29,7 +29,7 @@ const (
 	defaultMaxExpanded = 4 << 30
 	defaultMaxRatio    = 1000
 	defaultMaxWindow   = 128 << 20
-	freeExpansion      = 64 << 20
+	freeExpansion      = 256 << 20
 )
 
 func (l Limits) withDefaults() Limits {
