@@ -23,6 +23,7 @@ type Document struct {
 
 // Input describes what was read.
 type Input struct {
+	Name       string           `json:"name,omitempty"`
 	Bytes      int64            `json:"bytes"`
 	Lines      int64            `json:"lines"`
 	Records    int64            `json:"records"`
