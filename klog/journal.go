@@ -106,6 +106,7 @@ func (r *Reader) separator(b []byte) (int, shape) {
 // The slices are valid as long as the buffer they were found in.
 type journalFields struct {
 	message    []byte
+	at         int64  // where the message is in the input, -1 where its bytes are not there as they are
 	realtime   []byte // microseconds since 1970
 	monotonic  []byte // of the source: printk's own time
 	priority   []byte
@@ -164,7 +165,11 @@ func (r *Reader) entry(f *journalFields, t Transport) {
 		r.bootID = append(r.bootID[:0], f.boot[:min(len(f.boot), 64)]...)
 	}
 	kernel := string(f.transport) == "kernel" || len(f.transport) == 0 && string(f.identifier) == "kernel"
-	rec.Text, _ = clean(f.message, nil)
+	var cuts []cut
+	rec.Text, cuts = clean(f.message, nil)
+	if len(cuts) == 0 {
+		rec.TextStart = f.at
+	}
 	if !kernel {
 		rec.Origin = OriginUser
 		r.missed(rec.Text)
@@ -175,6 +180,10 @@ func (r *Reader) entry(f *journalFields, t Transport) {
 		r.setTime(int64(us))
 	} else if us, n := scanStamp(rec.Text); n > 0 {
 		r.setTime(us)
-		rec.Text = rec.Text[n+r.behindStamp(rec.Text[n:]):]
+		n += r.behindStamp(rec.Text[n:])
+		rec.Text = rec.Text[n:]
+		if rec.TextStart >= 0 {
+			rec.TextStart += int64(n)
+		}
 	}
 }

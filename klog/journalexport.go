@@ -12,7 +12,7 @@ func (r *Reader) exported(b []byte) (int, shape) {
 	if !hasPrefix(b, "__CURSOR=") && !hasPrefix(b, "__REALTIME_TIMESTAMP=") && !hasPrefix(b, "__MONOTONIC_TIMESTAMP=") {
 		return 0, bare
 	}
-	var f journalFields
+	f := journalFields{at: -1}
 	if r.scratch == nil {
 		r.scratch = make([]byte, 0, 2*r.in.max)
 	}
@@ -68,6 +68,9 @@ func (r *Reader) exportField(f *journalFields, b []byte) bool {
 	}
 	if into := f.field(b[:n]); into != nil {
 		r.keepField(into, b[n+1:])
+		if into == &f.message {
+			f.at = r.ln.offset(n + 1)
+		}
 	}
 	return true
 }
@@ -100,6 +103,9 @@ func (r *Reader) binaryField(f *journalFields, name []byte) bool {
 		limit = min(cap(r.scratch), at+r.in.max)
 	}
 	r.in.skip(8)
+	if into == &f.message {
+		f.at = r.in.offset()
+	}
 	var whole bool
 	r.scratch, whole = r.in.raw(r.scratch, int64(size), limit)
 	if into != nil {

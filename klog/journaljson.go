@@ -37,7 +37,7 @@ func (r *Reader) object(b []byte) (int, shape) {
 		for _, v := range [...]*[]byte{&f.realtime, &f.monotonic, &f.priority, &f.facility, &f.transport, &f.identifier, &f.host, &f.boot} {
 			*v = unquote(*v)
 		}
-		f.message = jsonText(f.message)
+		f.message, f.at = r.jsonMessage(f.message)
 		r.entry(&f, JournalJSON)
 		return len(b), decoded
 	}
@@ -60,6 +60,18 @@ func (r *Reader) object(b []byte) (int, shape) {
 	ln.datagram, ln.decoded = true, true
 	r.at = 0
 	return 0, silent
+}
+
+// jsonMessage decodes a message and returns where it is in the input, -1 where
+// it was written in another way there.
+func (r *Reader) jsonMessage(v []byte) (text []byte, at int64) {
+	from := cap(r.ln.b) - cap(v) + 1 // behind the quote
+	text = jsonText(v)
+	escaped := len(v) == 0 || v[0] != '"' || len(text) < len(v)-2
+	if escaped || !r.ln.contiguous(from, from+len(text)) {
+		return text, -1
+	}
+	return text, r.ln.offset(from)
 }
 
 // A jsonScanner walks over the members of one object.

@@ -42,6 +42,7 @@ type Reader struct {
 	run    int // console lines in a row
 
 	more      []byte   // further lines of a multi-line message
+	moreAt    int64    // where they are in the input, or -1
 	queue     []Record // held records that are due, oldest first
 	queued    int      // index of the next of them
 	seq       sequencer

@@ -265,6 +265,31 @@ func TestJournalDamage(t *testing.T) {
 	expect(t, `{"__REALTIME_TIMESTAMP":"1","_TRANSPORT":"kernel","MESSAGE":"\ud83d\ude00 \u00e9 \ud800 \"q\""}`, "0:😀 é \ufffd \"q\"")
 }
 
+// TestTextStart checks that a text that stands in the input as it is says
+// where, whatever is around it.
+func TestTextStart(t *testing.T) {
+	for name, input := range map[string]string{
+		"console":       "\x1b[32m[    1.000000] \x1b[0mTEXT\x1b[0m\n",
+		"kmsg":          "6,1,2,-;TEXT\n",
+		"capture":       "b'6,1,2,-;TEXT\\n'\n",
+		"json":          `{"__REALTIME_TIMESTAMP":"1","_TRANSPORT":"kernel","MESSAGE":"TEXT"}`,
+		"json stamp":    `{"__REALTIME_TIMESTAMP":"1","_TRANSPORT":"kernel","MESSAGE":"[    1.000000] TEXT"}`,
+		"export":        "__REALTIME_TIMESTAMP=1\n_TRANSPORT=kernel\nMESSAGE=TEXT\n\n",
+		"export binary": "__REALTIME_TIMESTAMP=1\n_TRANSPORT=kernel\nMESSAGE\n\x09\x00\x00\x00\x00\x00\x00\x00a\nTEXT\nbc\n\n",
+		"syslog":        "<3>1 2026-11-23T16:29:06Z h kernel - - - [    1.000000] TEXT\n",
+	} {
+		found := false
+		for _, rec := range readAll(t, NewReader(strings.NewReader(input), Options{})) {
+			if string(rec.Text) == "TEXT" {
+				found = rec.TextStart == int64(strings.Index(input, "TEXT"))
+			}
+		}
+		if !found {
+			t.Errorf("%s: no text at its place", name)
+		}
+	}
+}
+
 // endless is a line without an end.
 type endless struct{ left int64 }
 

@@ -123,7 +123,7 @@ func own(rec *Record) Record {
 // console each is a line with a stamp of its own, and so they are here.
 func (r *Reader) splitFirst() bool {
 	if bytes.IndexByte(r.rec.Text, '\n') >= 0 {
-		r.more = r.rec.Text
+		r.more, r.moreAt = r.rec.Text, r.rec.TextStart
 		return r.splitText()
 	}
 	return r.kept()
@@ -133,6 +133,10 @@ func (r *Reader) splitFirst() bool {
 func (r *Reader) splitText() bool {
 	text, rest, _ := bytes.Cut(r.more, []byte{'\n'})
 	r.more = rest
+	r.rec.TextStart = r.moreAt
+	if r.moreAt >= 0 {
+		r.moreAt += int64(len(text)) + 1
+	}
 	r.rec.Text = text[:len(text):len(text)]
 	return r.kept()
 }
