@@ -69,7 +69,7 @@ type compiledFormat struct {
 // grammar is every table compiled. It is immutable and shared by parsers.
 type grammar struct {
 	formats  []compiledFormat
-	heads    headIndex
+	heads    *headIndex
 	needles  needleIndex
 	details  []compiledDetail
 	detailAt map[byte][]int // by first byte after blanks
@@ -95,7 +95,7 @@ func Formats() []Format {
 // compileGrammar compiles the tables. Its errors are mistakes in them.
 func compileGrammar() (*grammar, error) {
 	g := &grammar{detailAt: map[byte][]int{}}
-	heads := headBuilder{}
+	heads := newHeadBuilder()
 	var needles []needle
 	formats := Formats()
 	for i := range formats {
