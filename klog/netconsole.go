@@ -92,6 +92,9 @@ func (r *Reader) fragment(h kmsgHeader, text []byte) shape {
 		rec.Clipped = true
 		return decoded
 	}
+	if r.seq.started && rec.Seq < r.seq.next && r.restarted(rec, text) {
+		r.restart()
+	}
 	f := r.seq.fragmented(rec, h.total)
 	if f == nil {
 		return silent // a late fragment of a message that was given up
@@ -105,8 +108,9 @@ func (r *Reader) fragment(h kmsgHeader, text []byte) shape {
 	}
 	f.rec.Span.Start = min(f.rec.Span.Start, rec.Span.Start)
 	f.rec.Span.End = max(f.rec.Span.End, rec.Span.End)
-	// The line end of the last datagram may be the capture's line end.
-	if f.got < h.total && (f.got < h.total-1 || f.have[h.total-1]) {
+	// In a capture as text the message's own line end is the line's.
+	onlyEnd := f.got == h.total-1 && !f.have[h.total-1] && !r.ln.datagram
+	if f.got < h.total && !onlyEnd {
 		return silent
 	}
 	r.rec = f.finish()

@@ -141,6 +141,10 @@ func TestBoots(t *testing.T) {
 			[]string{"0:a", "1:Linux version 2"}},
 		{"sequence", "6,900,90000000,-;a\n6,901,90000001,-;b\n5,0,0,-;Linux version 2\n6,1,0,-;c\n",
 			[]string{"0:a", "0:b", "1:Linux version 2", "1:c"}},
+		{"sequence, the banner lost", "6,9,90000000,-;a\n6,10,90000001,-;b\n6,9,500,-;c\n6,10,600,-;d\n",
+			[]string{"0:a", "0:b", "1:c", "1:d"}},
+		{"sequence, the banner in fragments", "5,0,0,-;Linux version 1\n6,1,90000001,-;b\n5,0,0,-,ncfrag=0/16;Linux version \n5,0,0,-,ncfrag=14/16;2x\n6,1,10,-;c\n",
+			[]string{"0:Linux version 1", "0:b", "1:Linux version 2x", "1:c"}},
 		{"firmware in front", "SeaBIOS\nBooting\n[    0.000000] Linux version 1\n", []string{"0:SeaBIOS", "0:Booting", "0:Linux version 1"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { expect(t, tt.input, tt.want...) })

@@ -18,29 +18,28 @@ type sequencer struct {
 	bytes   int      // of text in window
 	limit   int      // of bytes
 	partial []*fragmented
-	recent  [recentSeqs / 64]uint64 // which of the numbers below next were seen
+	recent  [recentSeqs]int64 // times, plus one, of the numbers below next that were seen
 }
 
 // held returns how many records wait.
 func (s *sequencer) held() int { return len(s.window) + len(s.partial) }
 
-func (s *sequencer) saw(seq int64) bool {
-	return s.recent[seq%recentSeqs/64]&(1<<(seq%64)) != 0
-}
+func (s *sequencer) saw(seq int64) bool { return s.recent[seq%recentSeqs] != 0 }
 
-func (s *sequencer) mark(seq int64) { s.recent[seq%recentSeqs/64] |= 1 << (seq % 64) }
+// mark notes that the number was seen with a time in microseconds.
+func (s *sequencer) mark(seq, us int64) { s.recent[seq%recentSeqs] = us + 1 }
 
 // pass moves next behind seq and returns how many numbers that skips.
-func (s *sequencer) pass(seq int64) (gap int64) {
+func (s *sequencer) pass(seq, us int64) (gap int64) {
 	if !s.started {
 		s.started = true
 		s.next = seq
 	}
 	gap = seq - s.next
 	for k := max(s.next, seq-recentSeqs); k < seq; k++ {
-		s.recent[k%recentSeqs/64] &^= 1 << (k % 64)
+		s.recent[k%recentSeqs] = 0
 	}
-	s.mark(seq)
+	s.mark(seq, us)
 	s.next = seq + 1
 	return gap
 }
@@ -98,15 +97,19 @@ func (s *sequencer) give(f *fragmented) {
 func (r *Reader) sequence() bool {
 	s, rec := &r.seq, &r.rec
 	if s.started && rec.Seq < s.next {
-		if r.restarted(rec) {
-			r.restart(rec)
+		if r.restarted(rec, rec.Text) {
+			first := own(rec)
+			r.restart()
+			s.pass(first.Seq, first.Time.Microseconds())
+			r.boot.see(&first)
+			r.queue = append(r.queue, first)
 			return false
 		}
 		if s.saw(rec.Seq) {
 			return false // a duplicate
 		}
 		// Later than the window lasts: it was counted as lost.
-		s.mark(rec.Seq)
+		s.mark(rec.Seq, rec.Time.Microseconds())
 		r.sumLost = max(0, r.sumLost-1)
 		rec.Boot = r.boot.index
 		return true
@@ -118,7 +121,7 @@ func (r *Reader) sequence() bool {
 		}
 		return false
 	}
-	s.pass(rec.Seq)
+	s.pass(rec.Seq, rec.Time.Microseconds())
 	r.boot.see(rec)
 	if len(s.window) > 0 {
 		r.follow()
@@ -126,28 +129,29 @@ func (r *Reader) sequence() bool {
 	return true
 }
 
-// restarted reports whether a number below the expected one is another boot's.
-func (r *Reader) restarted(rec *Record) bool {
-	back := r.boot.last - rec.Time.Microseconds()
-	return r.seq.next-rec.Seq > recentSeqs || back > 10*bootBack ||
-		back > bootBack && hasPrefix(rec.Text, bannerText)
+// restarted reports whether a number below the expected one is another boot's:
+// one that was seen with another time, or that is too far back for a datagram
+// that came late. text is as much of the message as is known.
+func (r *Reader) restarted(rec *Record, text []byte) bool {
+	s := &r.seq
+	us := rec.Time.Microseconds()
+	back := r.boot.last - us
+	switch {
+	case s.next-rec.Seq > recentSeqs, back > bootBack && hasPrefix(text, bannerText):
+		return true
+	case s.saw(rec.Seq):
+		return back > 0 && s.recent[rec.Seq%recentSeqs] != us+1
+	}
+	return back > 10*bootBack
 }
 
-// restart begins another boot's sequence with rec.
-func (r *Reader) restart(rec *Record) {
-	s := &r.seq
-	first := own(rec)
+// restart gives up on what is missing of one boot's sequence, for another
+// begins.
+func (r *Reader) restart() {
 	r.release(true)
-	s.started = false
-	clear(s.recent[:])
-	s.pass(first.Seq)
-	boot := r.boot.index
-	r.boot.see(&first)
-	if r.boot.index == boot {
-		r.boot.advance()
-		r.boot.see(&first)
-	}
-	r.queue = append(r.queue, first)
+	r.seq.started = false
+	clear(r.seq.recent[:])
+	r.boot.fresh()
 }
 
 // follow queues the held records that follow without a gap.
@@ -165,7 +169,7 @@ func (r *Reader) follow() {
 func (r *Reader) due(rec *Record) {
 	s := &r.seq
 	s.bytes -= len(rec.Text)
-	if gap := min(s.pass(rec.Seq), mostLost); gap > 0 {
+	if gap := min(s.pass(rec.Seq, rec.Time.Microseconds()), mostLost); gap > 0 {
 		rec.Lost += gap
 		r.sumLost = min(r.sumLost+gap, mostLost)
 	}
@@ -187,7 +191,7 @@ func (r *Reader) release(all bool) {
 			s.window = slices.Delete(s.window, 0, 1)
 			s.bytes -= len(late.Text)
 			if !s.saw(late.Seq) {
-				s.mark(late.Seq)
+				s.mark(late.Seq, late.Time.Microseconds())
 				late.Boot = r.boot.index
 				r.queue = append(r.queue, late)
 			}
