@@ -247,7 +247,7 @@ func outOfTree(_ *crash.Document, r *crash.Report) *Hypothesis {
 		if m.Name == r.Guilty.Module && strings.ContainsAny(m.Flags, "OP") {
 			return &Hypothesis{
 				Text:       fmt.Sprintf("The fault is in %s, a module from outside the kernel tree (%s): ask who ships it, upstream cannot help.", m.Name, m.Flags),
-				Confidence: 0.65, Evidence: []string{"guilty", "modules", "taint"},
+				Confidence: 0.5, Evidence: []string{"guilty", "modules", "taint"},
 				Check: "Reproduce without the module, or with its newest version.",
 			}
 		}

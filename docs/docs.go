@@ -1,0 +1,9 @@
+// Package docs holds the user documentation, which the program serves at /docs.
+package docs
+
+import "embed"
+
+// Files are the Markdown pages; index.md is the first.
+//
+//go:embed *.md
+var Files embed.FS

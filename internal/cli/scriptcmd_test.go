@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptCommands are the verbs of the scripts that are not Ringside's.
+func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		"json":     cmdJSON,
+		"freeport": cmdFreePort,
+		"waitport": cmdWaitPort,
+	}
+}
+
+// cmdJSON checks a value in a JSON file: json FILE a.b.0.c WANT.
+func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: json FILE PATH WANT")
+	}
+	var v any
+	dec := json.NewDecoder(bytes.NewReader([]byte(ts.ReadFile(args[0]))))
+	dec.UseNumber()
+	if err := dec.Decode(&v); err != nil {
+		ts.Fatalf("%s: %v", args[0], err)
+	}
+	for key := range strings.SplitSeq(args[1], ".") {
+		switch x := v.(type) {
+		case map[string]any:
+			next, ok := x[key]
+			if !ok {
+				ts.Fatalf("%s: no %q in %s", args[0], key, args[1])
+			}
+			v = next
+		case []any:
+			if key == "#" {
+				v = json.Number(fmt.Sprint(len(x)))
+				continue
+			}
+			var i int
+			if _, err := fmt.Sscan(key, &i); err != nil || i < 0 || i >= len(x) {
+				ts.Fatalf("%s: no element %q of %d in %s", args[0], key, len(x), args[1])
+			}
+			v = x[i]
+		default:
+			ts.Fatalf("%s: nothing below %v in %s", args[0], v, args[1])
+		}
+	}
+	if got := fmt.Sprint(v); (got == args[2]) == neg {
+		ts.Fatalf("%s: %s is %q, want %q (negated: %v)", args[0], args[1], got, args[2], neg)
+	}
+}
+
+// cmdFreePort stores a free port of this machine: freeport NAME.
+func cmdFreePort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Check(l.Close())
+	ts.Setenv(args[0], port)
+}
+
+// cmdWaitPort waits until something listens: waitport PORT.
+func cmdWaitPort(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); {
+		c, err := net.DialTimeout("tcp", "127.0.0.1:"+args[0], time.Second)
+		if err == nil {
+			c.Close()
+			return
+		}
+		if os.Getenv("RINGSIDE_DEBUG") != "" {
+			ts.Logf("waiting: %v", err)
+		}
+		time.Sleep(20 * time.Millisecond) // there is no event for a foreign port
+	}
+	ts.Fatalf("nothing listens on port %s", args[0])
+}

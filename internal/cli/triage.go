@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ringside/internal/render"
+	"ringside/internal/triage"
+	"ringside/owner"
+)
+
+// impacts orders what --fail-on compares.
+var impacts = []string{"event", "warning", "error", "hang", "oops", "panic"}
+
+func newTriage(s Streams) *cobra.Command {
+	var (
+		out         output
+		failOn      string
+		overlay     string
+		maxExpanded int64
+	)
+	c := &cobra.Command{
+		Use:   "triage FILE|DIR|-...",
+		Short: "Say what broke, where, whose it is and what to do next",
+		Long: `Triage reads an artefact, recognises what it is by its content, and prints the
+report a kernel engineer would write about it. It needs no server, no account,
+no network and no debug packages.
+
+Kernel logs are read from any transport: serial console, dmesg in all its
+formats, /dev/kmsg, syslog, journalctl, netconsole, pstore, CI systems; plain
+or compressed with gzip, xz, zstd or bzip2.`,
+		Example: `  ringside triage console.log
+  journalctl -k -b -1 -o json | ringside triage -
+  ringside triage --markdown dmesg.txt.gz > report.md
+  ringside triage --fail-on oops --json logs/ | jq .findings[0].title`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if failOn != "" && !slices.Contains(impacts, failOn) {
+				return usagef("--fail-on %s: use one of %s", failOn, strings.Join(impacts, ", "))
+			}
+			ins, cleanup, err := inputs(args, s)
+			defer cleanup()
+			if err != nil {
+				return err
+			}
+			o := triage.Options{Limits: limits(maxExpanded), Owners: func() (*owner.Index, error) { return ownerIndex(overlay) }}
+			var bad []error
+			found := false
+			err = out.write(s, func(w io.Writer, st render.Style) error {
+				for i, in := range ins {
+					res, err := triage.Run(c.Context(), in, o)
+					if err != nil {
+						bad = append(bad, err)
+						if c.Context().Err() != nil {
+							return c.Context().Err()
+						}
+						// A folder holds other things too.
+						var unsupported *triage.UnsupportedError
+						if len(ins) > 1 && errors.As(err, &unsupported) {
+							fmt.Fprintf(s.Err, "ringside: %v\n", err)
+							continue
+						}
+					}
+					found = found || failOn != "" && reaches(res, failOn)
+					if i > 0 && !out.json {
+						fmt.Fprintln(w)
+					}
+					if err := renderTriage(w, res, out, st); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			return verdict(s, err, bad, found)
+		},
+	}
+	out.flags(c, true)
+	c.Flags().StringVar(&failOn, "fail-on", "", "exit with 1 if a finding has this `IMPACT` or a graver one: "+strings.Join(impacts, ", "))
+	c.Flags().StringVar(&overlay, "owners", os.Getenv("RINGSIDE_OWNERS"), "`FILE` in MAINTAINERS syntax whose entries win over the kernel's (env RINGSIDE_OWNERS)")
+	c.Flags().Int64Var(&maxExpanded, "max-expanded", 4096, "most `MiB` a compressed input may expand to")
+	return c
+}
+
+func renderTriage(w io.Writer, res *triage.Result, out output, st render.Style) error {
+	switch {
+	case out.json:
+		return render.JSON(w, res)
+	case out.markdown:
+		return render.Markdown(w, res)
+	}
+	return render.Terminal(w, res, st)
+}
+
+// reaches reports whether a finding is at least as grave as impact.
+func reaches(res *triage.Result, impact string) bool {
+	for _, f := range res.Findings {
+		if slices.Index(impacts, f.Impact) >= slices.Index(impacts, impact) {
+			return true
+		}
+	}
+	return false
+}
+
+// verdict turns what happened to the inputs of a verb into its exit.
+func verdict(s Streams, err error, bad []error, found bool) error {
+	switch {
+	case err != nil:
+		return &exitError{exitInternal, err}
+	case len(bad) > 0:
+		return usage(errors.Join(bad...))
+	case found:
+		return &exitError{exitFinding, nil}
+	}
+	return nil
+}
+
+// ownerIndex is the built-in index with a team's own file over it.
+func ownerIndex(overlay string) (*owner.Index, error) {
+	idx, err := owner.Default()
+	if err != nil || overlay == "" {
+		return idx, err
+	}
+	f, err := os.Open(overlay)
+	if err != nil {
+		return nil, fmt.Errorf("owners file: %w", err)
+	}
+	defer f.Close()
+	o, err := owner.ParseNamed(overlay, f, nil)
+	if err != nil {
+		return nil, fmt.Errorf("owners file: %w", err)
+	}
+	return idx.WithOverlay(o), nil
+}

@@ -1,0 +1,96 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"ringside/internal/triage"
+)
+
+// Markdown writes res as a report to paste into a tracker or a mail.
+func Markdown(w io.Writer, res *triage.Result) error {
+	p := &printer{w: w}
+	doc := res.Document
+	if len(res.Findings) == 0 {
+		p.line("# %s: nothing found", mdText(res.Name))
+		p.line("\nThe kernel did not complain in this log (%s, %s).", bytesText(doc.Input.Bytes), plural(int(doc.Input.Lines), "line"))
+	}
+	if res.Error != "" {
+		p.line("\n> **Incomplete:** %s", mdText(res.Error))
+	}
+	full, rest := split(res)
+	for i := range full {
+		f := &full[i]
+		r := &doc.Reports[f.Report]
+		p.line("# %s", mdText(f.Title))
+		p.line("\n**%s** – %s\n", strings.ToUpper(f.Impact), mdText(f.Meaning))
+		p.line("| | |\n|---|---|")
+		row := func(name, value string) {
+			if value != "" {
+				p.line("| %s | %s |", name, value)
+			}
+		}
+		row("Source", fmt.Sprintf("`%s`, lines %d–%d", mdCode(res.Name), r.Lines.First, r.Lines.Last))
+		row("Circumstances", mdText(factsOf(r)))
+		if g := r.Guilty; g != nil {
+			row("Where", fmt.Sprintf("`%s+0x%x/0x%x` %s (%s)", mdCode(g.Function), g.Offset, g.Size, mdText(g.Module), mdText(g.Why)))
+		}
+		row("Signature", fmt.Sprintf("portable `%s`, stack `%s`, family `%s` (%s)", r.Signature.Portable, r.Signature.Stack, r.Signature.Family, r.Signature.Algorithm))
+		p.line("\n## Evidence\n\n```")
+		for _, l := range f.Excerpt {
+			if l.Gap {
+				p.line("...")
+			}
+			p.line("%6d  %s", l.Line, strings.ReplaceAll(l.Text, "```", "'''"))
+		}
+		p.line("```")
+		if len(r.Frames) > 0 {
+			p.line("\n## Stack\n\n```")
+			for j := range r.Frames {
+				if fr := &r.Frames[j]; fr.Reliable {
+					p.line("%s", strings.ReplaceAll(frameText(fr), "```", "'''"))
+				}
+			}
+			p.line("```")
+		}
+		if len(f.Hypotheses) > 0 {
+			p.line("\n## Likely cause\n")
+			for _, h := range f.Hypotheses {
+				p.line("- %.0f %%: %s _(evidence: %s)_", h.Confidence*100, mdText(h.Text), strings.Join(h.Evidence, ", "))
+			}
+		}
+		if len(f.Owners) > 0 {
+			p.line("\n## Owners\n")
+			for _, o := range f.Owners {
+				p.line("- **%s**: %s", mdText(o.Subsystem), mdText(strings.Join(append(append([]string{}, o.Maintainers...), o.Lists...), ", ")))
+			}
+		}
+		p.line("\n## Do next\n")
+		for j, n := range f.Next {
+			p.line("%d. %s", j+1, mdText(n))
+		}
+		p.line("")
+	}
+	if len(rest) > 0 {
+		p.line("## Also found\n")
+		for _, f := range rest {
+			p.line("- line %d: %s (%s)", doc.Reports[f.Report].Lines.First, mdText(f.Title), f.Impact)
+		}
+	}
+	if len(doc.Notes) > 0 {
+		p.line("\n## Missing\n")
+		for _, n := range doc.Notes {
+			p.line("- %s", mdText(n.Text))
+		}
+	}
+	return p.err
+}
+
+// mdText escapes what Markdown would take for markup.
+func mdText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "|", `\|`, "#", `\#`).Replace(s)
+}
+
+// mdCode makes s fit for a code span.
+func mdCode(s string) string { return strings.NewReplacer("`", "'", "|", `\|`).Replace(s) }

@@ -1,0 +1,198 @@
+package triage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"ringside/artefact"
+	"ringside/crash"
+	"ringside/diagnose"
+	"ringside/owner"
+)
+
+// SchemaID names the JSON form of [Result].
+const SchemaID = "https://ringside.dev/schemas/triage.v1.json"
+
+// Result is what is known about one input.
+type Result struct {
+	Schema      string          `json:"schema"`
+	Name        string          `json:"name"`
+	Format      string          `json:"format"`      // what the input was recognised as
+	Compression []string        `json:"compression"` // what was undone, outermost first
+	Error       string          `json:"error,omitempty"`
+	Findings    []Finding       `json:"findings"` // the gravest first
+	Document    *crash.Document `json:"document"` // everything that was read
+}
+
+// Finding is one report of the document with what follows from it. Reports of
+// the same event are one finding.
+type Finding struct {
+	Report  int    `json:"report"`  // index in document.reports
+	Primary bool   `json:"primary"` // what the log is about
+	Repeats []int  `json:"repeats"` // indexes of the reports of the same event
+	Title   string `json:"title"`
+	Impact  string `json:"impact"`
+	diagnose.Diagnosis
+	Owners  []Owner   `json:"owners"`
+	Excerpt []LogLine `json:"excerpt"` // the lines that carry the evidence
+}
+
+// Owner is who looks after the code that a finding is about.
+type Owner struct {
+	Subsystem   string   `json:"subsystem"`
+	Status      string   `json:"status,omitempty"`
+	Maintainers []string `json:"maintainers"`
+	Reviewers   []string `json:"reviewers"`
+	Lists       []string `json:"lists"`
+	Trees       []string `json:"trees"`
+	File        string   `json:"file,omitempty"`
+	Overlay     bool     `json:"overlay"`    // named by the team's own file
+	Candidates  int      `json:"candidates"` // among how many files the function could be; 1 is certain
+	Why         string   `json:"why"`
+}
+
+// LogLine is a line of the input.
+type LogLine struct {
+	Line  int    `json:"line"`
+	Text  string `json:"text"`
+	Gap   bool   `json:"gap,omitempty"` // lines were left out before it
+	Field string `json:"field,omitempty"`
+}
+
+// Options steer a Run.
+type Options struct {
+	Limits artefact.Limits
+	Crash  crash.Options
+	// Owners is asked for an owner index when there is something to own; nil
+	// means that owners are not wanted.
+	Owners func() (*owner.Index, error)
+}
+
+// Input is something that can be read more than once.
+type Input struct {
+	Name string
+	Open func() (io.ReadCloser, error)
+}
+
+// Run triages in. The result is never nil: an input that cannot be read to its
+// end gives what could be read, together with the error.
+func Run(ctx context.Context, in Input, o Options) (*Result, error) {
+	res := &Result{Schema: SchemaID, Name: in.Name, Compression: []string{}, Findings: []Finding{}}
+	fail := func(err error) (*Result, error) {
+		res.Error = err.Error()
+		if res.Document == nil {
+			res.Document = crash.NewParser(o.Crash).Finish(emptyStats)
+		}
+		return res, fmt.Errorf("%s: %w", in.Name, err)
+	}
+	f, err := in.Open()
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	a, err := artefact.Open(f, o.Limits)
+	if err != nil {
+		return fail(err)
+	}
+	res.Format = a.Format.String()
+	for _, c := range a.Compression {
+		res.Compression = append(res.Compression, c.String())
+	}
+	if !a.Format.IsLog() {
+		return fail(&UnsupportedError{Format: a.Format})
+	}
+	doc, err := crash.Parse(ctx, a, o.Crash)
+	res.Document = doc
+	if ferr := res.findings(ctx, in, o); ferr != nil {
+		err = errors.Join(err, ferr)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return res, nil
+}
+
+// UnsupportedError says that an input was recognised but holds nothing that
+// this version can triage.
+type UnsupportedError struct{ Format artefact.Format }
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("this is %s, which holds no kernel messages that can be read directly: %s", e.Format, e.Format.Advice())
+}
+
+// findings turns the document's reports into findings.
+func (res *Result) findings(ctx context.Context, in Input, o Options) error {
+	doc := res.Document
+	var idx *owner.Index
+	var err error
+	if len(doc.Reports) > 0 && o.Owners != nil {
+		if idx, err = o.Owners(); err != nil {
+			err = fmt.Errorf("owners are not shown: %w", err)
+		}
+	}
+	at := map[int]int{} // report index to finding index
+	for i := range doc.Reports {
+		r := &doc.Reports[i]
+		if r.RepeatOf != nil {
+			if f, ok := at[*r.RepeatOf]; ok {
+				res.Findings[f].Repeats = append(res.Findings[f].Repeats, i)
+				continue
+			}
+		}
+		at[i] = len(res.Findings)
+		res.Findings = append(res.Findings, Finding{
+			Report: i, Primary: doc.Primary != nil && *doc.Primary == i, Repeats: []int{},
+			Title: r.Title, Impact: r.Impact, Diagnosis: diagnose.Explain(doc, i),
+			Owners: Owners(idx, r), Excerpt: []LogLine{},
+		})
+	}
+	order(res.Findings, doc)
+	return errors.Join(err, res.excerpts(ctx, in, o))
+}
+
+// Owners looks up who owns what r is about. It never returns the catch-all
+// entry of MAINTAINERS: that everything belongs to somebody helps nobody.
+func Owners(idx *owner.Index, r *crash.Report) []Owner {
+	list := []Owner{}
+	if idx == nil || r.Guilty == nil {
+		return list
+	}
+	q := owner.Query{Function: r.Guilty.Function, Module: r.Guilty.Module, File: r.Guilty.File, Arch: r.Arch}
+	if r.Workqueue != "" {
+		if f := strings.Fields(r.Workqueue); len(f) > 1 {
+			q.Hints = append(q.Hints, f[len(f)-1])
+		}
+	}
+	for _, m := range idx.Lookup(q) {
+		if m.Last || len(list) >= 4 {
+			continue
+		}
+		o := Owner{Subsystem: m.Subsystem, Status: m.Status, File: m.Path, Overlay: m.Overlay, Candidates: m.Candidates, Trees: m.Trees,
+			Maintainers: []string{}, Reviewers: []string{}, Lists: []string{}, Why: why(m.Why)}
+		if o.Trees == nil {
+			o.Trees = []string{}
+		}
+		for _, p := range m.Maintainers {
+			o.Maintainers = append(o.Maintainers, p.String())
+		}
+		for _, p := range m.Reviewers {
+			o.Reviewers = append(o.Reviewers, p.String())
+		}
+		for _, l := range m.Lists {
+			o.Lists = append(o.Lists, l.Email)
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+func why(w owner.Why) string {
+	s := fmt.Sprintf("%s:%d %s: %s", w.Source, w.Line, w.Tag, w.Pattern)
+	if len(w.Via) > 0 {
+		s = strings.Join(w.Via, "; ") + "; " + s
+	}
+	return s
+}
