@@ -145,6 +145,8 @@ func TestPeerCases(t *testing.T) {
 		panics++
 		if first.Panicked == c.panicked {
 			panicRight++
+		} else {
+			t.Logf("case %s: panicked %v, want %v: %s", c.name, first.Panicked, c.panicked, c.title)
 		}
 		if c.corrupted || c.frame == "" {
 			continue
@@ -164,6 +166,16 @@ func TestPeerCases(t *testing.T) {
 		}
 		t.Logf("case %s: guilty %q, want %q: %s", c.name, got, c.frame, c.title)
 	}
+	floor := func(what string, got, of int, want float64) {
+		if float64(got) < want*float64(of) {
+			t.Errorf("%s: %d of %d, want at least %.0f %%", what, got, of, want*100)
+		}
+	}
+	floor("detected", detected, positives, 0.98)
+	floor("negatives left alone", clean, negatives, 1)
+	floor("kind", typeRight, types, 0.94)
+	floor("guilty function", right, frames, 0.60)
+	floor("panicked", panicRight, panics, 0.95)
 	t.Logf("detected %d/%d, negatives clean %d/%d, kind %d/%d, guilty function %d/%d (among the first three candidates %d), panicked %d/%d",
 		detected, positives, clean, negatives, typeRight, types, right, frames, top3, panicRight, panics)
 }

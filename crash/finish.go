@@ -107,7 +107,11 @@ func (b *builder) verdict() verdict {
 		return isDump
 	case !b.bare:
 		return isReport
-	case b.cut && frames > 0, b.seen.end && frames > 0, b.pc != nil && b.seen.regs, b.atStart && frames > 1, b.lost > 0 && frames > 1:
+	case b.cut && frames > 0, b.seen.end && frames > 0, b.pc != nil && b.seen.regs:
+		return isReport
+	case (b.atStart || b.lost > 0) && frames > 1 && b.inferred() != KindUnknown:
+		// dump_stack() prints such stacks too; what a report's own functions
+		// are on is none of those.
 		return isReport
 	case frames > 1:
 		return isDump
@@ -119,7 +123,7 @@ func (b *builder) verdict() verdict {
 func (b *builder) finish(hardware string, open bool) {
 	r := &b.rep
 	if b.bare && !b.dump {
-		b.inferKind()
+		r.Kind = b.inferred()
 	}
 	refine(b)
 	r.Class = r.Kind.Class()
@@ -249,26 +253,27 @@ var inferKinds = []struct {
 	{"asm_exc_divide_error", KindDivide}, {"asm_exc_page_fault", KindPageFault}, {"page_fault", KindPageFault}, {"do_mem_abort", KindPageFault},
 }
 
-func (b *builder) inferKind() {
+// inferred is the kind that the report's stack, registers and code speak for.
+func (b *builder) inferred() Kind {
 	r := &b.rep
 	for _, k := range inferKinds {
 		for i := range r.Frames {
-			if baseName(r.Frames[i].Function) == k.function {
-				r.Kind = k.kind
-				return
+			if f := &r.Frames[i]; f.Reliable && baseName(f.Function) == k.function {
+				return k.kind
 			}
 		}
 	}
 	if c := r.Code; c != nil && c.Trap >= 0 && strings.HasPrefix(c.Bytes[min(2*c.Trap, len(c.Bytes)):], "0f0b") {
-		r.Kind = KindBug
-		if !b.seen.end {
-			r.Kind = KindWarning
+		// ud2 is what BUG() and WARN() are made of; only BUG() ends the trace.
+		if b.seen.end {
+			return KindBug
 		}
-		return
+		return KindWarning
 	}
 	if _, ok := r.Registers["CR2"]; ok && b.pc != nil {
-		r.Kind = KindOops
+		return KindOops
 	}
+	return KindUnknown
 }
 
 // title names a report so that the same defect gets the same name.

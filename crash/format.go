@@ -23,6 +23,9 @@ type Format struct {
 	// Bare is set for a wording so general that other programs print it too.
 	// It counts only with the kernel's time stamp or tag in front of it.
 	Bare bool
+	// Stack names the stack that follows the line within its report, where it
+	// is not the report's own.
+	Stack string
 	// Follows tells for a panic which kinds of report it is the consequence
 	// of. If there is such a report just before it, the panic is that report's
 	// end and not a report of its own.

@@ -27,7 +27,7 @@ var hangFormats = []Format{
 	{ID: "rcu/stall", Kind: KindRCUStall,
 		Pattern: "{?rcu: }INFO: {flavour:word} detected{? expedited} stall",
 		Example: "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:"},
-	{ID: "rcu/starved", Kind: KindRCUStall, Rank: RankOops, Reason: "grace-period kthread starved",
+	{ID: "rcu/starved", Kind: KindRCUStall, Rank: RankOops, Reason: "grace-period kthread starved", Stack: "rcu kthread",
 		Pattern: "{?rcu: }{flavour:word} kthread starved for {jiffies:int} jiffies!",
 		Example: "rcu: rcu_preempt kthread starved for 10502 jiffies! g1234 f0x0 RCU_GP_WAIT_FQS(5) ->state=0x402 ->cpu=0"},
 	{ID: "hung/task", Kind: KindHungTask,

@@ -240,6 +240,9 @@ func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
 	case cur != nil && !cur.bare && cur.rep.Kind == f.Kind && (f.Alone || f.Rank == RankOops) && cur.stage < stageEnded:
 		// More about the same event: "Out of memory: Killed process".
 		cur.captured(f.ID, rec, &p.caps, false)
+		if f.Stack != "" {
+			s.label, s.sticky = f.Stack, true
+		}
 		cur.grow(rec)
 		return
 	case f.Alone:
