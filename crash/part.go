@@ -1,0 +1,194 @@
+package crash
+
+import (
+	"bytes"
+	"strconv"
+
+	"ringside/klog"
+)
+
+// part handles a structural line. It reports whether the line was used.
+func (p *Parser) part(s *stream, part part, rec *klog.Record, text []byte) bool {
+	switch part {
+	case partBanner:
+		if p.boot != nil && (p.boot.Release == "" || p.boot.Version == "") {
+			b := parseBanner(text)
+			b.Index, b.Span, b.Line, b.Host = p.boot.Index, p.boot.Span, p.boot.Line, p.boot.Host
+			b.Cmdline, b.Hardware = p.boot.Cmdline, p.boot.Hardware
+			*p.boot = b
+		}
+		return true
+	case partBootInfo:
+		if key, v, ok := bytes.Cut(text, []byte(": ")); ok && p.boot != nil {
+			if key[0] == 'D' {
+				p.boot.Hardware = clip(v)
+			} else {
+				p.boot.Cmdline = clip(v)
+			}
+		}
+		return s.cur == nil
+	case partCut:
+		if b := s.cur; b == nil || b.stage != stageHead || b.rank != RankCause || b.headLine > 4 {
+			p.openBare(s, rec)
+			s.cur.cut = true
+		}
+		s.cur.grow(rec)
+		return true
+	case partSysRq:
+		p.openBare(s, rec)
+		s.cur.dump = true
+		s.cur.rep.Headline = clip(text)
+		s.cur.grow(rec)
+		return true
+	case partRule:
+		return s.cur != nil
+	}
+	if s.cur == nil && !p.adopt(s, part, rec, text) {
+		return false
+	}
+	b := s.cur
+	p.bodyPart(s, b, part, rec, text)
+	b.grow(rec)
+	return true
+}
+
+// adopt gives a structural line without an open report one: a backtrace that
+// another CPU asked for belongs to the asker; else the head of a report is lost.
+func (p *Parser) adopt(s *stream, part part, rec *klog.Record, text []byte) bool {
+	switch part {
+	case partNMI:
+		if p.lastNMI != nil {
+			p.attach(s, p.lastNMI)
+			return true
+		}
+	case partCPU:
+		if _, ok := parseCPULine(text); !ok {
+			return false
+		}
+	case partTrace, partModules, partEndTrace:
+	default:
+		return false
+	}
+	if part == partModules && p.records > 8 {
+		return false
+	}
+	p.openBare(s, rec)
+	s.cur.stage = stageBody
+	return true
+}
+
+// bodyPart reads a structural line into the open report.
+func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, text []byte) {
+	enter := func() {
+		if b.stage == stageHead {
+			b.stage = stageBody
+		}
+	}
+	switch part {
+	case partCPU:
+		if l, ok := parseCPULine(text); ok {
+			shift := len(rec.Text) - len(text)
+			for _, at := range []*[2]int{&l.cpuAt, &l.pidAt, &l.commAt} {
+				at[0], at[1] = at[0]+shift, at[1]+shift
+			}
+			b.cpuLine(rec, l)
+			if b.format == nil || b.format.Rank != RankCause {
+				enter()
+			}
+			if len(b.rep.Frames) > 0 && s.label == "" && b.stage < stageAftermath {
+				s.label, s.labelCPU, s.sticky = "cpu "+strconv.Itoa(l.cpu), &l.cpu, true
+			}
+		}
+	case partTaint:
+		if t, ok := parseTaint(rec.Text); ok {
+			b.taint(rec, t)
+		}
+	case partModules:
+		if b.rep.Modules == nil && b.stage < stageEnded {
+			b.rep.Modules = parseModules(text, nil)
+			b.evidence("modules", "body/modules", rec, 0, len(rec.Text))
+		}
+	case partTrace:
+		enter()
+		b.seen.trace = true
+		s.ctx = ""
+		switch {
+		case len(b.rep.Frames) == 0 || onlyPC(b.rep.Frames):
+			if !s.sticky || !bytes.HasPrefix([]byte(s.label), []byte("rcu")) {
+				s.to, s.label, s.sticky = targetMain, "", false
+			}
+		case !s.sticky && s.to == targetMain && b.stage < stageEnded:
+			s.label, s.sticky = "trace "+strconv.Itoa(len(b.rep.Stacks)+2), false
+		}
+	case partContext:
+		p.context(s, b, rec, text)
+	case partSub:
+		if b.rep.Kind == KindKCSAN && len(b.rep.Frames) == 0 {
+			return
+		}
+		s.label, s.sticky, s.ctx = subName(text), bytes.HasPrefix(text, []byte("RCU")) || bytes.HasPrefix(text, []byte("Stack dump")), ""
+	case partNMI:
+		enter()
+		n, _ := atoi(text[len("NMI backtrace for cpu "):])
+		s.ctx, s.user = "", false
+		if len(b.rep.Frames) > 0 {
+			s.label, s.labelCPU, s.sticky = "nmi cpu "+strconv.Itoa(n), &n, true
+		}
+	case partTask:
+		if comm, pid, ok := parseTask(text); ok {
+			enter()
+			switch {
+			case len(b.rep.Frames) > 0 && !s.sticky:
+				s.label, s.sticky = "task "+comm+":"+strconv.Itoa(pid), true
+			case b.rep.Task == "" && s.label == "":
+				b.rep.Task = comm
+				if pid >= 0 && b.rep.PID == nil {
+					b.rep.PID = &pid
+				}
+				b.evidence("task", "body/task", rec, 0, len(rec.Text))
+			}
+		}
+	case partEndTrace:
+		b.seen.end = true
+		if b.stage < stageEnded {
+			b.stage = stageEnded
+		}
+	case partEndPanic:
+		b.seen.end = true
+	}
+}
+
+// onlyPC reports whether frames holds nothing but the program counter.
+func onlyPC(frames []Frame) bool { return len(frames) == 1 && frames[0].Context == "pc" }
+
+// context reads "<IRQ>", on which older kernels continue with a frame.
+func (p *Parser) context(s *stream, b *builder, rec *klog.Record, text []byte) {
+	end := bytes.IndexByte(text, '>')
+	if bytes.HasPrefix(text, []byte("</")) {
+		s.ctx = ""
+	} else {
+		s.ctx = string(bytes.Trim(text[:end], "<#/"))
+	}
+	if rest := bytes.TrimLeft(text[end+1:], " >"); len(rest) > 0 {
+		if f, ok := parseFrame(rest); ok {
+			b.frame(s, rec, f)
+		}
+	}
+}
+
+// subName names the stack that a heading announces.
+func subName(text []byte) string {
+	for _, n := range []struct{ prefix, name string }{
+		{"Allocated", "allocated"}, {"allocated", "allocated"}, {"INFO: Allocated", "allocated"}, {"Uninit was created", "created"},
+		{"Freed", "freed"}, {"freed", "freed"}, {"INFO: Freed", "freed"}, {"Uninit was stored", "stored"},
+		{"Last potentially", "work created"}, {"Second to last", "earlier work created"}, {"Local variable", "variable"},
+		{"page last alloc", "page allocated"}, {"page last free", "page freed"}, {"page_owner", "page owner"},
+		{"RCU grace", "rcu kthread"}, {"Stack dump where", "rcu kthread cpu"}, {"-> #", "lock chain"},
+		{"read", "read"}, {"write", "write"},
+	} {
+		if bytes.HasPrefix(text, []byte(n.prefix)) {
+			return n.name
+		}
+	}
+	return "other"
+}
