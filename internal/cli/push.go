@@ -20,14 +20,6 @@ import (
 	"ringside/internal/triage"
 )
 
-// pushed is what a server answered to one artefact.
-type pushed struct {
-	File      string          `json:"file"`
-	Duplicate bool            `json:"duplicate"`
-	SHA256    string          `json:"sha256"`
-	Receipt   json.RawMessage `json:"receipt"`
-}
-
 func newPush(s Streams) *cobra.Command {
 	var (
 		out    output
@@ -66,7 +58,7 @@ retries when the server is busy or cannot be reached. Plain curl does the same:
 			if wait {
 				u.query.Set("wait", "1")
 			}
-			list := []pushed{}
+			list := []render.Pushed{}
 			var bad []error
 			for _, in := range ins {
 				p, err := u.send(c.Context(), in)
@@ -81,7 +73,7 @@ retries when the server is busy or cannot be reached. Plain curl does the same:
 			}
 			err = out.write(s, func(w io.Writer, st render.Style) error {
 				if out.json {
-					return render.JSON(w, map[string]any{"schema": "https://ringside.dev/schemas/push.v1.json", "pushed": list})
+					return render.JSON(w, render.Push{Schema: render.PushSchemaID, Pushed: list})
 				}
 				for _, p := range list {
 					note := ""
@@ -114,7 +106,7 @@ type uploader struct {
 }
 
 // send uploads in, again and again while there is hope.
-func (u *uploader) send(ctx context.Context, in triage.Input) (pushed, error) {
+func (u *uploader) send(ctx context.Context, in triage.Input) (render.Pushed, error) {
 	pause := time.Second
 	for try := 1; ; try++ {
 		p, retry, err := u.once(ctx, in)
@@ -137,7 +129,7 @@ const final = time.Duration(-1)
 
 // once uploads in one time. retry is how long to wait before the next try, or
 // final.
-func (u *uploader) once(ctx context.Context, in triage.Input) (p pushed, retry time.Duration, err error) {
+func (u *uploader) once(ctx context.Context, in triage.Input) (p render.Pushed, retry time.Duration, err error) {
 	f, err := in.Open()
 	if err != nil {
 		return p, final, err
@@ -184,7 +176,7 @@ func (u *uploader) once(ctx context.Context, in triage.Input) (p pushed, retry t
 	if err := json.Unmarshal(body, &r); err != nil || r.SHA256 == "" {
 		return p, final, fmt.Errorf("%s answered %s, but not as a Ringside server does; check --server", u.base.Host, resp.Status)
 	}
-	return pushed{File: in.Name, SHA256: r.SHA256, Duplicate: r.Duplicate, Receipt: body}, final, nil
+	return render.Pushed{File: in.Name, SHA256: r.SHA256, Duplicate: r.Duplicate, Receipt: body}, final, nil
 }
 
 // again says how long to wait before another try after resp.

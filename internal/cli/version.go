@@ -16,20 +16,8 @@ import (
 // release is set by the release build.
 var release = "0.1.0-dev"
 
-// versionInfo is the JSON of "version".
-type versionInfo struct {
-	Schema     string           `json:"schema"`
-	Version    string           `json:"version"`
-	Revision   string           `json:"revision,omitempty"`
-	Modified   bool             `json:"modified"`
-	Go         string           `json:"go"`
-	Platform   string           `json:"platform"`
-	Signatures string           `json:"signature_algorithm"`
-	Owners     owner.Provenance `json:"owners"`
-}
-
-func version() versionInfo {
-	v := versionInfo{Schema: "https://ringside.dev/schemas/version.v1.json", Version: release, Go: runtime.Version(),
+func version() render.Version {
+	v := render.Version{Schema: render.VersionSchemaID, Version: release, Go: runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH, Signatures: crash.Algorithm}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {

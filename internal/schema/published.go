@@ -1,0 +1,33 @@
+package schema
+
+import (
+	"reflect"
+	"slices"
+
+	"ringside/crash"
+	"ringside/internal/render"
+	"ringside/internal/triage"
+)
+
+// Published is one schema that is promised to the programs of others.
+type Published struct {
+	File  string // in docs/schemas
+	ID    string // what the output's "schema" field holds
+	Title string // the command that prints it
+	Type  reflect.Type
+}
+
+// All returns every published schema, in the order of their files.
+func All() []Published {
+	return slices.Clone(published)
+}
+
+var published = []Published{
+	{"crash-compare.v1.json", crash.CompareSchemaID, "ringside crash compare --json", reflect.TypeFor[crash.Comparison]()},
+	{"crash-parse.v1.json", crash.SchemaID, "ringside crash parse --json", reflect.TypeFor[crash.Document]()},
+	{"crash-signature.v1.json", render.SignaturesSchemaID, "ringside crash signature --json", reflect.TypeFor[render.Signatures]()},
+	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
+	{"push.v1.json", render.PushSchemaID, "ringside push --json", reflect.TypeFor[render.Push]()},
+	{"triage.v1.json", triage.SchemaID, "ringside triage --json", reflect.TypeFor[triage.Result]()},
+	{"version.v1.json", render.VersionSchemaID, "ringside version --json", reflect.TypeFor[render.Version]()},
+}
