@@ -102,10 +102,7 @@ func (s *Service) document(ctx context.Context, sha string) (doc *crash.Document
 		// Not a log at all, or one that cannot even be opened. The record
 		// says so instead of trying again.
 		doc = &crash.Document{Schema: crash.SchemaID, Input: crash.Input{Transports: map[string]int64{}},
-			Boots: []crash.Boot{}, Reports: []crash.Report{}, Notes: []crash.Note{}}
-	}
-	if err != nil {
-		doc.Notes = append(doc.Notes, crash.Note{Text: err.Error()})
+			Boots: []crash.Boot{}, Reports: []crash.Report{}, Notes: []crash.Note{{Text: err.Error()}}}
 	}
 	if len(doc.Reports) > maxReports {
 		doc.Notes = append(doc.Notes, crash.Note{

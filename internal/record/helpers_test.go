@@ -84,3 +84,48 @@ func dumpCountsOf(dump string) string {
 	}
 	return strings.Join(out, "")
 }
+
+// checkRollups counts by hand what the roll-ups say.
+func checkRollups(t *testing.T, s *Service) {
+	t.Helper()
+	err := s.db.View(t.Context(), func(q store.Querier) error {
+		for _, c := range []struct{ name, raw, counted string }{
+			{"signatures", `select count(*) from crashes`, `select sum(crashes) from signatures`},
+			{"secondary", `select count(*) from crash_reports where not is_primary`, `select sum(secondary) from signatures`},
+			{"panics", `select count(*) from crashes where panicked`, `select sum(panics) from signatures`},
+			{"hosts", `select count(*) from crashes where host_id is not null`, `select sum(crashes) from hosts`},
+			{"kernels", `select count(*) from crashes where kernel_id is not null`, `select sum(crashes) from kernels`},
+			{"days", `select count(*) from crashes`, `select sum(crashes) from signature_daily`},
+			{"secondary days", `select count(*) from crash_reports where not is_primary`, `select sum(secondary) from signature_daily`},
+			{"classes", `select count(*) from crashes`, `select sum(crashes) from class_daily`},
+			{"days of hosts", `select count(*) from crashes where host_id is not null`, `select sum(crashes) from host_daily`},
+			{"distinct hosts", `select count(*) from (select distinct r.signature_id, c.host_id from crash_reports r
+				join crashes c on c.id = r.crash_id where c.host_id is not null) x`, `select sum(hosts) from signatures`},
+			{"distinct signatures", `select sum(hosts) from signatures`, `select sum(signatures) from hosts`},
+			{"distinct kernels", `select count(*) from (select distinct r.signature_id, c.kernel_id from crash_reports r
+				join crashes c on c.id = r.crash_id where c.kernel_id is not null) x`, `select sum(kernels) from signatures`},
+			{"hosts running", `select count(*) from hosts where kernel_id is not null`, `select sum(hosts_now) from kernels`},
+			{"spells", `select count(*) from host_kernels`, `select sum(started) from kernel_spells`},
+			{"open spells", `select count(*) from host_kernels where until is null`, `select sum(started - ended) from kernel_spells`},
+			{"newest of hosts", `select sum(x) from (select max(occurred_at) / 1000000 as x from crashes group by host_id) y`,
+				`select sum(last_crash / 1000000) from hosts`},
+			{"first of signatures", `select sum(x) from (select min(c.occurred_at) / 1000000 as x from crash_reports r
+				join crashes c on c.id = r.crash_id group by r.signature_id) y`, `select sum(first_seen / 1000000) from signatures`},
+		} {
+			var raw, counted int
+			if err := q.QueryRowContext(t.Context(), c.raw).Scan(&raw); err != nil {
+				return err
+			}
+			if err := q.QueryRowContext(t.Context(), c.counted).Scan(&counted); err != nil {
+				return err
+			}
+			if raw != counted || raw < 1 {
+				t.Errorf("%s: %d counted, %d there", c.name, counted, raw)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -50,7 +50,7 @@ type KernelPage struct {
 type KernelRate struct {
 	Kernel   KernelRef `json:"kernel"`
 	Crashes  int64     `json:"crashes"`
-	Hosts    int64     `json:"hosts" doc:"Hosts that ran it within the window"`
+	Hosts    int64     `json:"hosts" doc:"Hosts last seen running it"`
 	HostDays float64   `json:"host_days" doc:"Days its hosts ran it within the window"`
 	// Rate is 0 where HostDays is 0: no denominator, no rate.
 	Rate  float64 `json:"rate" doc:"Crashes per 1,000 host-days"`

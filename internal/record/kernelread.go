@@ -14,7 +14,7 @@ import (
 
 const kernelSelect = `select k.id, k.release, k.arch, k.version, k.first_seen, k.last_seen, k.last_crash, k.crashes, k.demo,
 	(select count(distinct x.host_id) from host_kernels x where x.kernel_id = k.id),
-	(select count(*) from hosts h where h.kernel_id = k.id),
+	k.hosts_now,
 	(select count(*) from kernel_hosts x where x.kernel_id = k.id),
 	(select count(*) from signature_kernels x where x.kernel_id = k.id and x.crashes > 0),
 	(select count(*) from signatures s where s.first_kernel_id = k.id and s.crashes > 0)
@@ -166,35 +166,58 @@ func kernelRates(ctx context.Context, q store.Querier, kernels []KernelRef, firs
 	if err != nil {
 		return nil, err
 	}
-	// Neither engine knows the other's least and greatest.
-	type spell struct {
-		id    string
-		hosts int64
-		us    float64
-	}
-	args := store.Args{first * microsPerDay, store.Micros(now)}
-	spells, err := store.Collect(ctx, q, `select kernel_id, count(distinct host_id),
-		sum(cast(case when until is null or until > $2 then $2 else until end
-			- case when since < $1 then $1 else since end as double precision))
-		from host_kernels where since < $2 and (until is null or until > $1) and kernel_id in `+store.In(&args, ids)+`
-		group by kernel_id`, args,
-		func(scan func(...any) error) (v spell, err error) { return v, scan(&v.id, &v.hosts, &v.us) })
+	times, running, err := hostTimes(ctx, q, ids, first*microsPerDay, store.Micros(now))
 	if err != nil {
 		return nil, err
 	}
-	byID := map[string]spell{}
-	for _, v := range spells {
-		byID[v.id] = v
-	}
 	rates := make([]KernelRate, len(kernels))
 	for i, k := range kernels {
-		r := KernelRate{Kernel: k, Trend: trends[k.ID], Crashes: trends[k.ID].Total(), Hosts: byID[k.ID].hosts, HostDays: byID[k.ID].us / microsPerDay}
+		r := KernelRate{Kernel: k, Trend: trends[k.ID], Crashes: trends[k.ID].Total(),
+			Hosts: running[k.ID], HostDays: times[k.ID] / microsPerDay}
 		if r.HostDays > 0 {
 			r.Rate = 1000 * float64(r.Crashes) / r.HostDays
 		}
 		rates[i] = r
 	}
 	return rates, nil
+}
+
+// hostTimes returns how long hosts ran each kernel between two times, in
+// microseconds, and how many run it now. A spell that began before the window
+// counts for all of it, one that began within for the rest after its
+// beginning; a spell that ended takes back the rest after its end.
+func hostTimes(ctx context.Context, q store.Querier, ids []string, from, to int64) (map[string]float64, map[string]int64, error) {
+	times, running := map[string]float64{}, map[string]int64{}
+	var args store.Args
+	type spells struct {
+		id                                      string
+		day, started, startedUs, ended, endedUs int64
+	}
+	rows, err := store.Collect(ctx, q, `select kernel_id, day, started, started_us, ended, ended_us from kernel_spells
+		where kernel_id in `+store.In(&args, ids), args, func(scan func(...any) error) (v spells, err error) {
+		return v, scan(&v.id, &v.day, &v.started, &v.startedUs, &v.ended, &v.endedUs)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, v := range rows {
+		begin := v.day * microsPerDay
+		switch {
+		case begin < from:
+			times[v.id] += float64(v.started-v.ended) * float64(to-from)
+		case begin < to:
+			times[v.id] += float64(v.started-v.ended)*float64(to-begin) - float64(v.startedUs-v.endedUs)
+		}
+	}
+	args = nil
+	_, err = store.Collect(ctx, q, `select id, hosts_now from kernels where id in `+store.In(&args, ids), args,
+		func(scan func(...any) error) (n int64, err error) {
+			var id string
+			err = scan(&id, &n)
+			running[id] = n
+			return n, err
+		})
+	return times, running, err
 }
 
 // classTrends returns the crashes per day of each class, most frequent first,

@@ -112,7 +112,16 @@ func TestKill9(t *testing.T) {
 	if err := s.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	checkCounts(t, s, acked)
+	checkRollups(t, s)
+	var kept int
+	if err := s.db.View(t.Context(), func(q store.Querier) error {
+		return q.QueryRowContext(t.Context(), `select count(*) from receipts where progress = 'analysed'`).Scan(&kept)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if kept < len(acked) {
+		t.Errorf("%d receipts analysed of %d acknowledged", kept, len(acked))
+	}
 }
 
 func killOneRound(t *testing.T, dir string, round int, acked map[string]string) {
@@ -178,45 +187,5 @@ func checkAcknowledged(t *testing.T, s *Service, acked map[string]string) {
 		if r.Progress == Analysed && len(r.Crashes) != 1 {
 			t.Errorf("receipt %s has crashes %v, want one", id, r.Crashes)
 		}
-	}
-}
-
-// checkCounts counts by hand what the roll-ups say.
-func checkCounts(t *testing.T, s *Service, acked map[string]string) {
-	t.Helper()
-	err := s.db.View(t.Context(), func(q store.Querier) error {
-		for _, c := range []struct{ name, raw, counted string }{
-			{"receipts", `select count(*) from receipts`, `select count(*) from receipts where progress = 'analysed'`},
-			{"crashes", `select count(*) from receipts`, `select count(*) from crashes`},
-			{"signatures", `select count(*) from crashes`, `select sum(crashes) from signatures`},
-			{"secondary", `select count(*) from crashes`, `select sum(secondary) from signatures`},
-			{"panics", `select count(*) from crashes where panicked`, `select sum(panics) from signatures`},
-			{"hosts", `select count(*) from crashes`, `select sum(crashes) from hosts`},
-			{"kernels", `select count(*) from crashes`, `select sum(crashes) from kernels`},
-			{"days", `select count(*) from crashes`, `select sum(crashes) from signature_daily`},
-			{"classes", `select count(*) from crashes`, `select sum(crashes) from class_daily`},
-			{"distinct hosts", `select count(*) from (select distinct signature_id, host_id from crashes) x`,
-				`select sum(hosts) from signatures where crashes > 0`},
-			{"distinct kernels", `select count(*) from (select distinct signature_id, kernel_id from crashes) x`,
-				`select sum(kernels) from signatures where crashes > 0`},
-		} {
-			var raw, counted int
-			if err := q.QueryRowContext(t.Context(), c.raw).Scan(&raw); err != nil {
-				return err
-			}
-			if err := q.QueryRowContext(t.Context(), c.counted).Scan(&counted); err != nil {
-				return err
-			}
-			if raw != counted || raw < 1 {
-				t.Errorf("%s: %d counted, %d there", c.name, counted, raw)
-			}
-			if c.name == "receipts" && raw < len(acked) {
-				t.Errorf("%d receipts for %d acknowledged", raw, len(acked))
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -141,6 +141,9 @@ func observe(ctx context.Context, tx *sql.Tx, host, kernel string, when time.Tim
 	if _, err := tx.ExecContext(ctx, `update host_kernels set until = $3 where host_id = $1 and since = $2`, host, since, t); err != nil {
 		return err
 	}
+	if err := countSpells(ctx, tx, before, t, 0, 1); err != nil {
+		return err
+	}
 	return openSpell(ctx, tx, host, kernel, t, sql.Null[int64]{})
 }
 
@@ -158,8 +161,13 @@ func observeFirst(ctx context.Context, tx *sql.Tx, host, kernel string, t int64)
 	case err != nil:
 		return err
 	case next == kernel:
-		_, err = tx.ExecContext(ctx, `update host_kernels set since = $3 where host_id = $1 and since = $2`, host, since, t)
-		return err
+		if _, err := tx.ExecContext(ctx, `update host_kernels set since = $3 where host_id = $1 and since = $2`, host, since, t); err != nil {
+			return err
+		}
+		if err := countSpells(ctx, tx, kernel, since, -1, 0); err != nil {
+			return err
+		}
+		return countSpells(ctx, tx, kernel, t, 1, 0)
 	}
 	return openSpell(ctx, tx, host, kernel, t, sql.Null[int64]{V: since, Valid: true})
 }
@@ -169,9 +177,29 @@ func openSpell(ctx context.Context, tx *sql.Tx, host, kernel string, since int64
 		host, kernel, since, until); err != nil {
 		return err
 	}
+	if err := countSpells(ctx, tx, kernel, since, 1, 0); err != nil {
+		return err
+	}
 	if until.Valid {
-		return nil
+		return countSpells(ctx, tx, kernel, until.V, 0, 1)
+	}
+	// It is what the host runs now.
+	if _, err := tx.ExecContext(ctx, `update kernels set hosts_now = hosts_now + case when id = $2 then 1 else -1 end
+		where id in ($2, (select kernel_id from hosts where id = $1))`, host, kernel); err != nil {
+		return err
 	}
 	_, err := tx.ExecContext(ctx, `update hosts set kernel_id = $2 where id = $1`, host, kernel)
+	return err
+}
+
+// countSpells counts hosts that began or ceased to run a kernel at a time.
+func countSpells(ctx context.Context, tx *sql.Tx, kernel string, when, started, ended int64) error {
+	us := when % microsPerDay
+	_, err := tx.ExecContext(ctx, `insert into kernel_spells (kernel_id, day, started, started_us, ended, ended_us)
+		values ($1, $2, $3, $4, $5, $6)
+		on conflict (kernel_id, day) do update set started = kernel_spells.started + excluded.started,
+			started_us = kernel_spells.started_us + excluded.started_us, ended = kernel_spells.ended + excluded.ended,
+			ended_us = kernel_spells.ended_us + excluded.ended_us`,
+		kernel, when/microsPerDay, started, started*us, ended, ended*us)
 	return err
 }

@@ -114,7 +114,7 @@ func (s *Service) overviewSignatures(ctx context.Context, q store.Querier, o *Ov
 
 func overviewKernels(ctx context.Context, q store.Querier, o *Overview, first int64) error {
 	kernels, err := store.Collect(ctx, q, `select id, release, arch from kernels where last_seen >= $1
-		or id in (select kernel_id from host_kernels where until is null)
+		or hosts_now > 0
 		order by first_seen desc, id desc limit 20`, []any{first * microsPerDay},
 		func(scan func(...any) error) (k KernelRef, err error) { return k, scan(&k.ID, &k.Release, &k.Arch) })
 	if err != nil {

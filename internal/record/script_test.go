@@ -34,7 +34,9 @@ func analyzeScript(_ context.Context, r io.Reader) (*crash.Document, error) {
 		offset = span.End
 		switch fields := strings.Fields(line); {
 		case line == "BROKEN":
-			return doc, errors.New("the archive is truncated")
+			err := errors.New("the archive is truncated")
+			doc.Notes = append(doc.Notes, crash.Note{Text: err.Error(), Line: n})
+			return doc, err
 		case line == "PANIC":
 			panic("analyzer met its match")
 		case len(fields) > 0 && fields[0] == "REPORT":

@@ -16,8 +16,8 @@ import (
 )
 
 // Analyzer finds the reports in a kernel log. A document returned together
-// with an error is what could be read before it; it is kept, and the error is
-// noted in it.
+// with an error is what could be read before it; it says what is missing in its
+// notes, and it is kept.
 type Analyzer interface {
 	Analyze(ctx context.Context, r io.Reader) (*crash.Document, error)
 }

@@ -29,6 +29,7 @@ create table kernels (
     last_seen  bigint  not null,
     last_crash bigint,
     crashes    bigint  not null default 0,
+    hosts_now  bigint  not null default 0,  -- hosts whose kernel_id it is
     demo       boolean not null default false,
     unique (release, arch)
 );
@@ -61,6 +62,19 @@ create table host_kernels (
 );
 create index host_kernels_kernel on host_kernels (kernel_id, since);
 
+-- The same as a roll-up: how many hosts began and ceased to run a kernel on a
+-- day, and the sum of when within the day. The time that hosts ran a kernel in
+-- any window follows from it, without looking at a single host.
+create table kernel_spells (
+    kernel_id  text   not null,
+    day        bigint not null,
+    started    bigint not null,
+    started_us bigint not null,
+    ended      bigint not null,
+    ended_us   bigint not null,
+    primary key (kernel_id, day)
+);
+
 create table receipts (
     id           text    not null primary key,
     sha256       text    not null references artefacts (sha256),
@@ -76,6 +90,8 @@ create table receipts (
     demo         boolean not null default false,
     unique (sha256, host_name)
 );
+
+create index receipts_demo on receipts (id) where demo;
 
 create table signatures (
     id              text    not null primary key,
@@ -257,6 +273,7 @@ drop table signature_activity;
 drop table signature_symbols;
 drop table signatures;
 drop table receipts;
+drop table kernel_spells;
 drop table host_kernels;
 drop table hosts;
 drop table kernels;
