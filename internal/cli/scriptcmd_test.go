@@ -41,7 +41,7 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			v = next
 		case []any:
-			if key == "#" {
+			if key == "len" {
 				v = json.Number(fmt.Sprint(len(x)))
 				continue
 			}
