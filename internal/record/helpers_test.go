@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -89,8 +90,15 @@ func dumpCountsOf(dump string) string {
 func checkRollups(t *testing.T, s *Service) {
 	t.Helper()
 	err := s.db.View(t.Context(), func(q store.Querier) error {
+		var crashes int
+		if err := q.QueryRowContext(t.Context(), `select count(*) from crashes`).Scan(&crashes); err != nil {
+			return err
+		}
+		if crashes == 0 {
+			return errors.New("there are no crashes to count")
+		}
 		for _, c := range []struct{ name, raw, counted string }{
-			{"signatures", `select count(*) from crashes`, `select sum(crashes) from signatures`},
+			{"signatures", `select count(*) from crashes`, `select coalesce(sum(crashes), 0) from signatures`},
 			{"secondary", `select count(*) from crash_reports where not is_primary`, `select sum(secondary) from signatures`},
 			{"panics", `select count(*) from crashes where panicked`, `select sum(panics) from signatures`},
 			{"hosts", `select count(*) from crashes where host_id is not null`, `select sum(crashes) from hosts`},
@@ -119,7 +127,7 @@ func checkRollups(t *testing.T, s *Service) {
 			if err := q.QueryRowContext(t.Context(), c.counted).Scan(&counted); err != nil {
 				return err
 			}
-			if raw != counted || raw < 1 {
+			if raw != counted {
 				t.Errorf("%s: %d counted, %d there", c.name, counted, raw)
 			}
 		}
