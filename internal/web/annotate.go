@@ -29,6 +29,12 @@ func annotate(line record.LogLine, marks []mark) template.HTML {
 	cuts := []int64{line.Start, end}
 	for _, m := range marks {
 		m.start, m.end = max(m.start, line.Start), min(m.end, end)
+		if m.class == "frame" {
+			// A frame's span holds its indentation, which is nothing to look at.
+			for m.start < m.end && line.Text[m.start-line.Start] == ' ' {
+				m.start++
+			}
+		}
 		if m.start < m.end {
 			here = append(here, m)
 			cuts = append(cuts, m.start, m.end)

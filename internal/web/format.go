@@ -53,7 +53,7 @@ func (s *site) funcs() template.FuncMap {
 		"short":   short,
 		"spark":   func(t record.Trend) template.HTML { return sparkline(t) },
 		"percent": func(f float64) string { return strconv.Itoa(int(math.Round(f*100))) + " %" },
-		"sub":     func(a, b int64) int64 { return a - b },
+		"seconds": func(t *float64) string { return strconv.FormatFloat(*t, 'f', 3, 64) + " s" },
 		"person":  person,
 		"color":   classColor,
 	}

@@ -75,6 +75,7 @@ type kernelView struct {
 	*record.KernelDetail
 	Chart  chart
 	New    []record.KernelSig
+	Newest []record.Crash
 	Others []record.KernelRef // to compare it with
 }
 
@@ -87,7 +88,7 @@ func (s *site) kernel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := kernelView{KernelDetail: d, Chart: classChart(d.Classes)}
+	v := kernelView{KernelDetail: d, Chart: classChart(d.Classes), Newest: d.Recent[:min(len(d.Recent), 15)]}
 	for _, sig := range d.BySignature {
 		if sig.New {
 			v.New = append(v.New, sig)

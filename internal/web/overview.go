@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"ringside/internal/record"
@@ -148,14 +149,19 @@ func change(now, before int64) (note, tone string) {
 	case now == before:
 		return "as many as in the window before", ""
 	}
+	tone = "good"
+	if now > before {
+		tone = "bad"
+	}
 	d := 100 * float64(now-before) / float64(before)
 	switch {
-	case d >= 10:
-		tone = "bad"
-	case d <= -10:
-		tone = "good"
+	case before < 10 || d > 400:
+		// A percentage of next to nothing says nothing.
+		return num(before) + " in the window before", ""
+	case d < 10 && d > -10:
+		tone = ""
 	}
-	return fmt.Sprintf("%+.0f %% against %s before", d, num(before)), tone
+	return strings.Replace(fmt.Sprintf("%+.0f %% against %s before", d, num(before)), "-", "−", 1), tone
 }
 
 func kernelRows(rates []record.KernelRate) []kernelRow {

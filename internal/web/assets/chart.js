@@ -58,10 +58,10 @@ function build(figure) {
       height: height(),
       legend: { show: false },
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"),
-      cursor: { y: false, drag: { x: false, y: false }, points: { show: false }, move: (u, x, y) => [Math.max(0, x - u.bbox.width / devicePixelRatio / days / 2), y] },
+      cursor: { y: false, drag: { x: false, y: false }, points: { show: false }, move: (u, x, y) => [x < 0 ? x : Math.max(0, x - u.bbox.width / devicePixelRatio / days / 2), y] },
       scales: { x: { range: () => [xs[0], xs[days - 1] + 86400] }, y: { range: (u, min, max) => [0, Math.max(5, max)] } },
       axes: [
-        { ...axis, grid: { show: false }, values: (u, at) => at.map((t) => new Date(t * 1000).toISOString().slice(5, 10)), space: 70, incrs: [86400, 2 * 86400, 5 * 86400, 7 * 86400, 14 * 86400, 30 * 86400] },
+        { ...axis, grid: { show: false }, size: 28, values: (u, at) => at.map((t) => new Date(t * 1000).toISOString().slice(5, 10)), space: 70, incrs: [86400, 2 * 86400, 5 * 86400, 7 * 86400, 14 * 86400, 30 * 86400] },
         { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000], space: 40 },
       ],
       series,

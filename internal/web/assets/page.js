@@ -73,6 +73,14 @@ for (const form of document.querySelectorAll("[data-filters]")) {
   });
 }
 
+// Addresses say only what is filtered by.
+document.addEventListener("htmx:configRequest", (e) => {
+  if (!e.target.matches("[data-filters]")) return;
+  for (const [name, value] of Object.entries(e.detail.parameters)) {
+    if (value === "") delete e.detail.parameters[name];
+  }
+});
+
 // Lists stay where they are while somebody is in them.
 if (document.querySelector("[data-live]")) {
   setInterval(() => {
