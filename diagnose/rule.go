@@ -18,6 +18,7 @@ var rules = []rule{
 	{"cause/earlier-report", earlierReport},
 	{"memory/slab-poison", slabPoison},
 	{"memory/list-poison", listPoison},
+	{"memory/kasan-shadow", kasanShadow},
 	{"pointer/error-value", errorPointer},
 	{"pointer/null-member", nullMember},
 	{"pointer/null-function", nullFunction},
@@ -88,6 +89,25 @@ func listPoison(_ *crash.Document, r *crash.Report) *Hypothesis {
 		}
 	}
 	return nil
+}
+
+// kasanShadow undoes KASAN's address translation on x86-64: the check of a
+// pointer p reads the shadow byte at (p >> 3) + 0xdffffc0000000000, which is not
+// canonical for small p.
+func kasanShadow(_ *crash.Document, r *crash.Report) *Hypothesis {
+	const offset, window = 0xdffffc0000000000, 1 << 20
+	if r.Fault == nil || r.Class != crash.ClassFault {
+		return nil
+	}
+	a, err := parseAddress(r.Fault.Address)
+	if err != nil || a < offset || a >= offset+window {
+		return nil
+	}
+	return &Hypothesis{
+		Text:       fmt.Sprintf("KASAN's check faulted on the shadow of a pointer of about 0x%x: a NULL pointer with that offset.", (a-offset)<<3),
+		Confidence: 0.9, Evidence: []string{"fault.address"},
+		Check: "Treat it as a NULL pointer dereference; the non-canonical address is KASAN's, not the code's.",
+	}
 }
 
 func errorPointer(_ *crash.Document, r *crash.Report) *Hypothesis {
