@@ -68,7 +68,8 @@ type Parser struct {
 	records   int
 }
 
-// streamKey tells streams apart.
+// streamKey tells streams apart: printk callers of one kernel, and the kernels
+// of a log that several hosts write.
 type streamKey struct {
 	caller klog.Caller
 	host   string
@@ -168,7 +169,7 @@ func slack(k Kind) int {
 
 // stream returns the stream that rec belongs to.
 func (p *Parser) stream(rec *klog.Record) *stream {
-	key := streamKey{caller: rec.Caller}
+	key := streamKey{rec.Caller, string(rec.Host)}
 	s, ok := p.streams[key]
 	if !ok {
 		if len(p.streams) >= maxStreams {
