@@ -13,6 +13,12 @@
 //	signature.go  Signature: a class of crashes and where the team stands with it
 //	overview.go   Overview: what needs somebody now
 //
+// Beside them lie the rules that join them: intake.go takes artefacts in,
+// analyse.go and boot.go turn one into crashes, batch.go writes these,
+// rollup.go counts them, exemplar.go chooses which to keep for good, state.go
+// says what a crash or a person does to a signature, observe.go who ran what.
+// The *read.go files and sigdetail.go answer pages. seed.go makes a demo.
+//
 // # Flow
 //
 // [Service.Intake] streams an artefact into the blob store and then commits

@@ -40,7 +40,7 @@ func TestOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("the API's description changed; if that is meant, run: go test ./internal/server -run TestOpenAPI -update")
+		t.Errorf("the API's description changed, by an operation or by a type it shows; if that is meant, run: go test ./internal/server -run TestOpenAPI -update")
 	}
 
 	var doc struct {

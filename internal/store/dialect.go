@@ -2,7 +2,10 @@ package store
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"net"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -99,7 +102,9 @@ func (postgresDialect) Busy(err error) bool {
 		// up, and what Retry has given up on
 		return true
 	}
-	return false
+	// Class 08 and the driver's own errors: the server is not there just now.
+	_, network := errors.AsType[*net.OpError](err)
+	return network || strings.HasPrefix(sqlState(err), "08") || errors.Is(err, driver.ErrBadConn)
 }
 
 func (postgresDialect) Full(err error) bool { return sqlState(err) == "53100" }

@@ -31,6 +31,13 @@ func OpenSQLite(ctx context.Context, file string, o SQLiteOptions) (*DB, error) 
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, fmt.Errorf("create the folder of the database: %w", diskFull(err))
 	}
+	// What crashed machines said may hold secrets: the file is its owner's
+	// alone, and SQLite gives its companions the same mode.
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", diskFull(err))
+	}
+	f.Close()
 	w, err := sql.Open("sqlite", sqliteDSN(file, o, "immediate", "journal_mode(wal)", "synchronous(full)"))
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", file, err)

@@ -31,8 +31,14 @@ func openSQLite(t testing.TB, file string) *DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := os.Stat(file); err != nil {
-		t.Fatalf("the database is not where it was asked for: %v", err)
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatalf("the database is not where it was asked for: %v", err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v and may hold secrets", name, info.Mode())
+		}
 	}
 	return db
 }
@@ -211,6 +217,20 @@ func TestDiskFull(t *testing.T) {
 	}
 	if err := diskFull(&os.PathError{Op: "write", Err: syscall.ENOSPC}); !errors.Is(err, ErrNoSpace) {
 		t.Errorf("ENOSPC: %v", err)
+	}
+}
+
+// TestDatabaseGone asks a server that is not there: the answer must be to try
+// again, not that the request is wrong.
+func TestDatabaseGone(t *testing.T) {
+	h, err := sql.Open("pgx", "postgres://nobody@127.0.0.1:1/none?connect_timeout=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	db := &DB{w: h, r: h, d: Postgres}
+	if err := put(t.Context(), db, "x"); !errors.Is(err, ErrBusy) {
+		t.Errorf("database gone: %v, want %v", err, ErrBusy)
 	}
 }
 
