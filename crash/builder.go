@@ -39,12 +39,10 @@ type builder struct {
 	cut      bool // opened by "cut here"
 	stage    stage
 	pc       *Location // where the program counter was
-	pcFrame  *Frame
 	named    *Location // the function the headline names
 	file     string    // the place the headline names
 	fileLine int
 	detailPC *Location // "IP: foo+0x1/0x2" of older x86
-	preset   bool      // rep.Frames has a stack
 	lost     int64     // records lost while it was open
 	atStart  bool      // began with the first lines of the boot in the input
 	last     lastLine

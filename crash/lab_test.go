@@ -98,7 +98,7 @@ func checkSpans(t testing.TB, name string, doc *Document, data []byte) {
 				continue // escaped on the wire: the span is the record
 			}
 			got := string(data[e.Span.Start:e.Span.End])
-			want := ""
+			var want string
 			switch {
 			case e.Field == "headline":
 				want = r.Headline

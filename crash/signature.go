@@ -35,19 +35,14 @@ func (b *builder) sign() Signature {
 		exact = append(exact, f.Function+"+"+strconv.FormatUint(f.Offset, 16)+"/"+strconv.FormatUint(f.Size, 16)+"@"+f.Module+"#"+f.BuildID)
 		stack = append(stack, portableName(f.Function)+"@"+f.Module)
 	}
-	where := ""
+	where := normalise(r.Headline)
+	module := ""
 	if r.Guilty != nil {
-		where = portableName(r.Guilty.Function)
-	} else {
-		where = normalise(r.Headline)
+		where, module = portableName(r.Guilty.Function), r.Guilty.Module
 	}
 	if len(stack) == 1 {
 		exact = append(exact, where)
 		stack = append(stack, where)
-	}
-	module := ""
-	if r.Guilty != nil {
-		module = r.Guilty.Module
 	}
 	portable := []string{string(r.Kind)}
 	if m := mechanism(r); m != "" {

@@ -13,12 +13,12 @@ func next(doc *crash.Document, r *crash.Report, hs []Hypothesis) []string {
 	if len(hs) > 0 && hs[0].Check != "" {
 		add("%s", hs[0].Check)
 	}
-	switch {
-	case r.Class == crash.ClassUser:
+	switch r.Class {
+	case crash.ClassUser:
 		add("Take it to the owner of the program; the kernel needs no action.")
-	case r.Class == crash.ClassHardware:
+	case crash.ClassHardware:
 		add("Check the machine before the kernel: firmware log, memory test, the same part on other hosts.")
-	case r.Class == crash.ClassLocking:
+	case crash.ClassLocking:
 		add("Read both lock orders in the report and decide which one is wrong; lockdep proved the possibility, not the event.")
 	}
 	for _, m := range r.Missing {
