@@ -124,7 +124,7 @@ func escapeLog(b *strings.Builder, s string) {
 func stampLen(s string) int {
 	n := 0
 	if len(s) > 2 && s[0] == '<' {
-		if i := strings.IndexByte(s[:min(len(s), 6)], '>'); i > 0 {
+		if i := strings.IndexByte(s[:min(len(s), 6)], '>'); i > 1 && strings.Trim(s[1:i], "0123456789") == "" {
 			n = i + 1
 		}
 	}

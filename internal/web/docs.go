@@ -35,6 +35,15 @@ func (s *site) doc(w http.ResponseWriter, r *http.Request) error {
 	if s.docs == nil {
 		return errNoPage
 	}
+	if at := r.PathValue("path"); path.Ext(at) == ".json" {
+		src, err := readFile(s.docs, at)
+		if err != nil {
+			return errNoPage
+		}
+		w.Header().Set("Content-Type", "application/json")
+		writeMaybeGzip(w, r, http.StatusOK, src)
+		return nil
+	}
 	name, src, err := readDoc(s.docs, r.PathValue("path"))
 	if err != nil {
 		return errNoPage
@@ -59,18 +68,23 @@ func readDoc(docs fs.FS, at string) (name string, src []byte, err error) {
 	clean := strings.Trim(path.Clean("/"+at), "/")
 	candidates := []string{clean + ".md", clean, path.Join(clean, "index.md"), path.Join(clean, "README.md")}
 	for _, c := range candidates {
-		if !fs.ValidPath(c) || path.Ext(c) != ".md" {
+		if path.Ext(c) != ".md" {
 			continue
 		}
-		f, openErr := docs.Open(c)
-		if openErr != nil {
-			continue
+		if src, err := readFile(docs, c); err == nil {
+			return c, src, nil
 		}
-		src, err = io.ReadAll(io.LimitReader(f, maxDoc))
-		f.Close()
-		return c, src, err
 	}
 	return "", nil, fs.ErrNotExist
+}
+
+func readFile(docs fs.FS, name string) ([]byte, error) {
+	f, err := docs.Open(name) // refuses a path that leaves the folder
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxDoc))
 }
 
 // docTitle returns the first heading.
@@ -107,7 +121,16 @@ func docPages(docs fs.FS, current string) ([]choice, error) {
 			return err
 		}
 		base := strings.TrimSuffix(name, ".md")
-		c := choice{Value: name, Label: strings.ReplaceAll(base, "-", " "), URL: "/docs/" + base, Chosen: name == current}
+		src, err := readFile(docs, name)
+		if err != nil {
+			return err
+		}
+		first, _, _ := strings.Cut(string(src), "\n")
+		title, ok := strings.CutPrefix(first, "# ")
+		if !ok {
+			title = strings.ReplaceAll(base, "-", " ")
+		}
+		c := choice{Value: name, Label: strings.TrimSpace(title), URL: "/docs/" + base, Chosen: name == current}
 		if base == "index" || base == "README" {
 			c.Label, c.URL = "Start", "/docs/"
 		}

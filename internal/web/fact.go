@@ -153,7 +153,7 @@ func (s *factSheet) what() {
 	facts := []fact{
 		{Label: "Headline", Value: r.Headline, Mono: true, source: s.from("headline")},
 		{Label: "Kind", Value: string(r.Kind), Note: string(r.Class), source: s.from("kind")},
-		{Label: "Impact", Value: r.Impact, source: s.from("impact")},
+		{Label: "Impact", Value: r.Impact},
 		{Label: "Fault address", Value: f.Address, Mono: true, source: s.from("fault.address")},
 		{Label: "Access", Value: f.Access, source: s.from("fault.access")},
 		{Label: "Size", Value: bytes, source: s.from("fault.size")},
@@ -199,23 +199,41 @@ func (s *factSheet) who() {
 	if r.Wall != nil {
 		wall = stamp(*r.Wall)
 	}
+	clock := s.clock()
 	s.group("Who and when",
 		fact{Label: "CPU", Value: optional(r.CPU), source: s.from("cpu")},
 		fact{Label: "Task", Value: r.Task, Mono: true, source: s.from("task")},
 		fact{Label: "PID", Value: optional(r.PID), source: s.from("pid")},
 		fact{Label: "Workqueue", Value: r.Workqueue, Mono: true, source: s.from("workqueue")},
-		fact{Label: "Caller", Value: r.Caller, Mono: true, Note: "printk's own mark", source: s.from("caller")},
-		fact{Label: "Since boot", Value: uptime, source: s.from("time")},
-		fact{Label: "Wall clock", Value: wall, source: s.from("wall")},
+		fact{Label: "Caller", Value: r.Caller, Mono: true, Note: "printk's own mark"},
+		fact{Label: "Since boot", Value: uptime, source: clock},
+		fact{Label: "Wall clock", Value: wall, source: clock},
 	)
+}
+
+// maxStamp is the longest text in front of a message that can be its time.
+const maxStamp = 64
+
+// clock returns where the time of the report stands: in front of its headline.
+func (s *factSheet) clock() source {
+	for _, e := range s.rep.Evidence {
+		if e.Field != "headline" || e.Line != s.rep.Lines.First {
+			continue
+		}
+		if n := e.Span.Start - s.rep.Span.Start; n > 0 && n <= maxStamp {
+			s.marks = append(s.marks, mark{id: "c0", start: s.rep.Span.Start, end: e.Span.Start, class: "wide"})
+			return source{Marks: "c0", Line: e.Line, Rule: "stamp"}
+		}
+	}
+	return source{}
 }
 
 func (s *factSheet) kernel(doc *crash.Document) {
 	r := s.rep
 	facts := []fact{
 		{Label: "Release", Value: r.Kernel, Mono: true, source: s.from("kernel")},
-		{Label: "Build", Value: r.Version, Mono: true, source: s.from("kernel_version")},
-		{Label: "Architecture", Value: r.Arch, source: s.from("arch")},
+		{Label: "Build", Value: r.Version, Mono: true},
+		{Label: "Architecture", Value: r.Arch},
 		{Label: "Hardware", Value: r.Hardware, source: s.from("hardware")},
 	}
 	taint := fact{Label: "Taint", Value: strings.Join(r.Taint, ", "), Note: r.TaintFlags, source: s.from("taint")}
@@ -225,13 +243,8 @@ func (s *factSheet) kernel(doc *crash.Document) {
 	facts = append(facts, taint)
 	if r.Boot >= 0 && r.Boot < len(doc.Boots) {
 		b := doc.Boots[r.Boot]
-		from := source{}
-		if b.Span.End > b.Span.Start && b.Line > 0 {
-			s.marks = append(s.marks, mark{id: "b0", start: b.Span.Start, end: b.Span.End})
-			from = source{Marks: "b0", Line: b.Line, Rule: "boot"}
-		}
 		facts = append(facts,
-			fact{Label: "Banner", Value: b.Version, Mono: true, source: from},
+			fact{Label: "Banner", Value: b.Version, Mono: true},
 			fact{Label: "Compiler", Value: b.Compiler},
 			fact{Label: "Command line", Value: b.Cmdline, Mono: true})
 	}
