@@ -1,6 +1,9 @@
 package crash
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 var sharedNoise = sync.OnceValue(buildNoise)
 
@@ -24,6 +27,17 @@ func (b *builder) chooseGuilty() *Location {
 	frames := r.Frames
 	if b.hang() {
 		frames = afterInterrupt(frames)
+	}
+	if r.Class == ClassHang {
+		if g := waitsFor(frames); g != nil {
+			return g
+		}
+	}
+	if b.hang() || r.Kind == KindStackOverflow && !recursive(frames) {
+		if g := operation(frames, n); g != nil {
+			b.placed(g)
+			return clean(g)
+		}
 	}
 	if b.pc != nil && b.pc.Function == "" && !b.hang() {
 		// A jump to nowhere: whoever called it is the first on the stack.
@@ -123,6 +137,62 @@ func firstCaller(frames []Frame, n *noise) *Frame {
 		}
 	}
 	return nil
+}
+
+// waitsFor returns the wait of the whole system that a stack is in, if it is in
+// one: of the reliable frames the first that is such a wait.
+func waitsFor(frames []Frame) *Location {
+	for i := range frames {
+		f := &frames[i]
+		if !f.Reliable || f.Inline {
+			continue
+		}
+		for _, w := range waits {
+			if strings.HasPrefix(f.Function, w.prefix) {
+				l := f.location("what it waits for concerns the whole system, not its caller")
+				l.Function = w.name
+				return l
+			}
+		}
+	}
+	return nil
+}
+
+// operation returns the function that the innermost dispatcher on the stack
+// called and that has not ended.
+func operation(frames []Frame, n *noise) *Location {
+	var last *Frame
+	for i := range frames {
+		f := &frames[i]
+		if !f.Reliable || f.Inline || f.Function == "" {
+			continue
+		}
+		name := baseName(f.Function)
+		if dispatchers[name] {
+			if last != nil {
+				return last.location("the operation that does not end")
+			}
+			continue
+		}
+		if !n.has(name) {
+			last = f
+		}
+	}
+	return nil
+}
+
+// recursive reports whether a stack ran out by one function calling itself,
+// which then is the one to blame, however deep the call came from.
+func recursive(frames []Frame) bool {
+	count := map[string]int{}
+	for i := range frames {
+		if f := &frames[i]; f.Reliable && !f.Inline {
+			if count[f.Function]++; count[f.Function] >= 3 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // afterInterrupt cuts off what a watchdog's interrupt put on top of the stack

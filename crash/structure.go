@@ -86,6 +86,7 @@ var structureTable = []struct {
 	{"read (marked) to ", partSub},
 	{"write (marked) to ", partSub},
 	{"kfence-#", partSub},
+	{"Preemption disabled at:", partSub},
 	{"NMI backtrace for cpu ", partNMI},
 	{"task:", partTask},
 	{"---[ end trace ", partEndTrace},
@@ -117,6 +118,9 @@ func (ix *structureIndex) of(text []byte) part {
 		if s := &structureTable[i]; len(text) >= len(s.text) && string(text[:len(s.text)]) == s.text {
 			return s.part
 		}
+	}
+	if text[0] == '{' && bytes.Contains(text, []byte("} state was registered at:")) {
+		return partSub
 	}
 	// "? <TASK>"-less context names of older x86: " <IRQ>  [<ffff>] foo".
 	if text[0] == '-' && bytes.Contains(text, []byte("[ end trace ")) {
