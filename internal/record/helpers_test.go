@@ -1,13 +1,12 @@
 package record
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-
-	"gocloud.dev/blob/memblob"
 
 	"ringside/internal/store"
 )
@@ -16,11 +15,19 @@ import (
 // under the name.
 func damage(t *testing.T, s *Service, sha string) {
 	t.Helper()
-	b := memblob.OpenBucket(nil)
-	if err := b.WriteAll(context.Background(), "sha256/"+sha[:2]+"/"+sha[2:], []byte("REPORT kind=bug fn=bar\n"), nil); err != nil {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "sha256", sha[:2], sha[2:])
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.blobs = store.NewBlobs(b)
+	if err := os.WriteFile(file, []byte("REPORT kind=bug fn=bar\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := store.OpenBlobDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.blobs = b
 	t.Cleanup(func() { s.blobs.Close() })
 }
 

@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"regexp"
-
-	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
 )
 
 // Ref names a blob by its content.
@@ -22,10 +20,17 @@ type Ref struct {
 
 // Blobs keeps raw artefacts by their content: the key of a blob is its
 // SHA-256, so a blob is written once and never changes.
-type Blobs struct {
-	bucket *blob.Bucket
-	begin  func(ctx context.Context) (upload, error)
-	closed func() error
+type Blobs struct{ bucket bucket }
+
+// bucket is where blobs lie: a folder of this machine, or, with the nodes of a
+// fleet, an object store.
+type bucket interface {
+	// begin starts an upload.
+	begin(ctx context.Context) (upload, error)
+	// open returns a blob and its size; fs.ErrNotExist if there is none.
+	open(ctx context.Context, key string) (io.ReadCloser, int64, error)
+	// ping tells whether the bucket can be reached and read.
+	ping(ctx context.Context) error
 }
 
 // upload is a blob on its way in, under a name nobody reads.
@@ -38,23 +43,15 @@ type upload interface {
 	abort()
 }
 
-// NewBlobs returns a blob store over any bucket. For a folder on this machine
-// use [OpenBlobDir], which knows how to make a file durable.
-func NewBlobs(b *blob.Bucket) *Blobs {
-	return &Blobs{bucket: b, closed: b.Close, begin: func(ctx context.Context) (upload, error) {
-		return newBucketUpload(ctx, b)
-	}}
-}
-
 // Close releases the store.
-func (s *Blobs) Close() error { return s.closed() }
+func (s *Blobs) Close() error { return nil }
 
 // Put streams r into the store and returns once the blob is durable. Nothing
 // of it stays behind when Put fails or when r holds more than limit bytes,
 // which is ErrTooLarge; a limit of 0 is none. created is false if the same
 // content was there already.
 func (s *Blobs) Put(ctx context.Context, r io.Reader, limit int64) (ref Ref, created bool, err error) {
-	u, err := s.begin(ctx)
+	u, err := s.bucket.begin(ctx)
 	if err != nil {
 		return Ref{}, false, fmt.Errorf("begin a blob: %w", diskFull(err))
 	}
@@ -110,14 +107,14 @@ func (s *Blobs) Open(ctx context.Context, sha string) (io.ReadCloser, int64, err
 	if !ValidSHA256(sha) {
 		return nil, 0, fmt.Errorf("blob %q: %w", sha, ErrNotFound)
 	}
-	r, err := s.bucket.NewReader(ctx, key(sha), nil)
+	r, size, err := s.bucket.open(ctx, key(sha))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("blob %s: %w", sha, ErrNotFound)
+	}
 	if err != nil {
-		if gcerrors.Code(err) == gcerrors.NotFound {
-			return nil, 0, fmt.Errorf("blob %s: %w", sha, ErrNotFound)
-		}
 		return nil, 0, fmt.Errorf("open blob %s: %w", sha, err)
 	}
-	return &verifier{r: r, h: sha256.New(), want: sha}, r.Size(), nil
+	return &verifier{r: r, h: sha256.New(), want: sha}, size, nil
 }
 
 // Verify reads a blob to its end and tells whether it is intact.
@@ -133,12 +130,8 @@ func (s *Blobs) Verify(ctx context.Context, sha string) error {
 
 // Ping tells whether the store answers.
 func (s *Blobs) Ping(ctx context.Context) error {
-	ok, err := s.bucket.IsAccessible(ctx)
-	if err != nil {
+	if err := s.bucket.ping(ctx); err != nil {
 		return fmt.Errorf("reach the blob store: %w", err)
-	}
-	if !ok {
-		return errors.New("the blob store does not exist or may not be read")
 	}
 	return nil
 }
@@ -166,53 +159,3 @@ func (v *verifier) Read(p []byte) (int, error) {
 }
 
 func (v *verifier) Close() error { return v.r.Close() }
-
-// bucketUpload writes to any bucket. The hash is known only at the end, so the
-// bytes go to a temporary object first, which the bucket then copies.
-type bucketUpload struct {
-	*blob.Writer
-	b      *blob.Bucket
-	temp   string
-	cancel context.CancelFunc
-	open   bool // the writer is not closed yet
-	kept   bool // the temporary object exists
-}
-
-func newBucketUpload(ctx context.Context, b *blob.Bucket) (upload, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	temp := "incoming/" + NewID(Now())
-	w, err := b.NewWriter(ctx, temp, &blob.WriterOptions{ContentType: "application/octet-stream"})
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	return &bucketUpload{Writer: w, b: b, temp: temp, cancel: cancel, open: true}, nil
-}
-
-func (u *bucketUpload) commit(ctx context.Context, key string) (bool, error) {
-	u.open = false
-	if err := u.Close(); err != nil {
-		return false, err
-	}
-	u.kept = true
-	there, err := u.b.Exists(ctx, key)
-	if err != nil || there {
-		return false, err
-	}
-	return true, u.b.Copy(ctx, key, u.temp, nil)
-}
-
-func (u *bucketUpload) abort() {
-	u.cancel() // a writer closed after its context ended leaves no object
-	if u.open {
-		u.open = false
-		u.Close()
-	}
-	if u.kept {
-		u.kept = false
-		// The upload's context may be what ended it; the removal is not bound
-		// to it. What it cannot remove stays under incoming/, where no reader
-		// looks.
-		_ = u.b.Delete(context.Background(), u.temp)
-	}
-}

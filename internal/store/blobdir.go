@@ -4,26 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
-
-	"gocloud.dev/blob/fileblob"
 )
 
 // staleUpload is the age from which an unfinished upload is taken to be left
 // over from a process that died.
 const staleUpload = 24 * time.Hour
 
-// OpenBlobDir opens a blob store in a folder, creating it if needed.
-//
-// It reads through gocloud's fileblob and lays files out as fileblob does, so
-// that both see the same store, but it writes by itself: fileblob renames a
-// temporary file into place without ever syncing the file or the folder, and
-// after a power cut the name may be there and the content not. A delivery is
-// acknowledged on the strength of this write.
+// OpenBlobDir opens a blob store in a folder, creating it if needed. A delivery
+// is acknowledged on the strength of its writes, so file and folder are synced.
 func OpenBlobDir(dir string) (*Blobs, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -36,18 +30,7 @@ func OpenBlobDir(dir string) (*Blobs, error) {
 	if err := removeStale(incoming, time.Now().Add(-staleUpload)); err != nil {
 		return nil, fmt.Errorf("clear unfinished uploads: %w", err)
 	}
-	b, err := fileblob.OpenBucket(dir, &fileblob.Options{Metadata: fileblob.MetadataDontWrite, NoTempDir: true})
-	if err != nil {
-		return nil, fmt.Errorf("open blob folder: %w", err)
-	}
-	d := &blobDir{root: dir}
-	return &Blobs{bucket: b, closed: b.Close, begin: func(context.Context) (upload, error) {
-		f, err := os.CreateTemp(incoming, "upload-*")
-		if err != nil {
-			return nil, err
-		}
-		return &fileUpload{File: f, dir: d}, nil
-	}}, nil
+	return &Blobs{&blobDir{root: dir, incoming: incoming}}, nil
 }
 
 func removeStale(dir string, before time.Time) error {
@@ -74,8 +57,35 @@ func removeStale(dir string, before time.Time) error {
 
 // blobDir is a folder that blobs are written to.
 type blobDir struct {
-	root    string
-	durable sync.Map // folders whose names are known to be on the disk
+	root     string
+	incoming string   // uploads that are not finished
+	durable  sync.Map // folders whose names are known to be on the disk
+}
+
+func (d *blobDir) begin(context.Context) (upload, error) {
+	f, err := os.CreateTemp(d.incoming, "upload-*")
+	if err != nil {
+		return nil, err
+	}
+	return &fileUpload{File: f, dir: d}, nil
+}
+
+func (d *blobDir) open(_ context.Context, key string) (io.ReadCloser, int64, error) {
+	f, err := os.Open(filepath.Join(d.root, filepath.FromSlash(key)))
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+func (d *blobDir) ping(context.Context) error {
+	_, err := os.ReadDir(d.incoming)
+	return err
 }
 
 // fileUpload writes a blob to a file of this machine.
