@@ -17,7 +17,28 @@ const (
 	maxRegisters = 96
 	maxEvidence  = 1024
 	maxText      = 4096
+	maxReason    = 256
 )
+
+// maxItems bounds what all reports of an input hold together, in frames,
+// registers, modules and pieces of evidence: some 200 MB.
+const maxItems = 1 << 20
+
+// room is what is left of maxItems.
+type room struct{ left int }
+
+// take asks for n items.
+func (r *room) take(n int) bool {
+	if r.left < n {
+		r.left = -1
+		return false
+	}
+	r.left -= n
+	return true
+}
+
+// full reports whether something had to be left out.
+func (r *room) full() bool { return r.left < 0 }
 
 // stage is how far a report has been read.
 type stage uint8
@@ -32,6 +53,8 @@ const (
 // builder is a report being read.
 type builder struct {
 	rep      Report
+	room     *room
+	bootAt   int // position in Parser.boots, -1 where that was not kept
 	rank     Rank
 	format   *Format
 	bare     bool // opened by structure alone: no headline yet
@@ -81,8 +104,8 @@ func (s *stream) resetStack() {
 }
 
 // newBuilder opens a report at rec.
-func newBuilder(rec *klog.Record, boot *Boot) *builder {
-	b := &builder{bare: true, rank: RankPanic + 1}
+func newBuilder(rec *klog.Record, boot *Boot, room *room) *builder {
+	b := &builder{bare: true, rank: RankPanic + 1, room: room, bootAt: -1}
 	r := &b.rep
 	r.Kind = KindUnknown
 	r.Boot = rec.Boot
@@ -126,7 +149,7 @@ func (b *builder) grow(rec *klog.Record) {
 
 // evidence ties field to bytes [start, end) of rec's text.
 func (b *builder) evidence(field, rule string, rec *klog.Record, start, end int) {
-	if len(b.rep.Evidence) >= maxEvidence {
+	if len(b.rep.Evidence) >= maxEvidence || !b.room.take(1) {
 		return
 	}
 	b.rep.Evidence = append(b.rep.Evidence, Evidence{field, rule, rec.Line, textSpan(rec, start, end)})
@@ -234,7 +257,7 @@ func (b *builder) captured(rule string, rec *klog.Record, c *captures, head bool
 			}
 		case "reason":
 			if used = b.fault().Reason == ""; used {
-				b.fault().Reason = clip(bytes.Trim(v, " :,."))
+				b.fault().Reason = clip(bytes.Trim(v[:min(len(v), maxReason)], " :,."))
 			}
 		case "device", "cache", "driver":
 			if r.Subject == "" {
@@ -337,12 +360,12 @@ func (b *builder) frame(s *stream, rec *klog.Record, f Frame) {
 		b.openStack(s, rec)
 	}
 	if s.to == targetMain {
-		if len(b.rep.Frames) < maxFrames {
+		if len(b.rep.Frames) < maxFrames && b.room.take(1) {
 			b.rep.Frames = append(b.rep.Frames, f)
 		}
 		return
 	}
-	if i := int(s.to); i >= 0 && i < len(b.rep.Stacks) && len(b.rep.Stacks[i].Frames) < maxFrames {
+	if i := int(s.to); i >= 0 && i < len(b.rep.Stacks) && len(b.rep.Stacks[i].Frames) < maxFrames && b.room.take(1) {
 		st := &b.rep.Stacks[i]
 		st.Frames = append(st.Frames, f)
 		st.Span.End = rec.Span.End
@@ -351,7 +374,7 @@ func (b *builder) frame(s *stream, rec *klog.Record, f Frame) {
 
 // openStack starts the stack that s.label announced.
 func (b *builder) openStack(s *stream, rec *klog.Record) {
-	if len(b.rep.Stacks) >= maxStacks {
+	if len(b.rep.Stacks) >= maxStacks || !b.room.take(1) {
 		s.label = ""
 		s.to = maxStacks
 		return
@@ -415,7 +438,7 @@ func (b *builder) registers(s *stream, rec *klog.Record, regs []register, arch s
 	}
 	b.seen.regs = true
 	for _, r := range regs {
-		if _, ok := b.rep.Registers[r.name]; ok || len(b.rep.Registers) >= maxRegisters {
+		if _, ok := b.rep.Registers[r.name]; ok || len(b.rep.Registers) >= maxRegisters || !b.room.take(1) {
 			continue
 		}
 		b.rep.Registers[r.name] = r.value

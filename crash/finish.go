@@ -31,11 +31,11 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 	for _, b := range p.reports {
 		switch b.verdict() {
 		case isReport:
-			b.finish(p.hardware(b.rep.Boot), open[b])
+			b.finish(p.hardware(b), open[b])
 			b.rep.Index = len(doc.Reports)
 			doc.Reports = append(doc.Reports, b.rep)
 		case isDump:
-			b.finish(p.hardware(b.rep.Boot), false)
+			b.finish(p.hardware(b), false)
 			b.rep.Missing = []string{}
 			b.rep.Index = len(doc.Dumps)
 			doc.Dumps = append(doc.Dumps, b.rep)
@@ -43,11 +43,11 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 	}
 	chain(doc.Reports)
 	doc.Primary = primary(doc.Reports)
-	doc.note(st, p.dropped)
+	doc.note(st, p)
 	return doc
 }
 
-func (d *Document) note(st klog.Stats, dropped int) {
+func (d *Document) note(st klog.Stats, p *Parser) {
 	end := klog.Span{Start: st.Bytes, End: st.Bytes}
 	if st.Lost > 0 {
 		d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("%d kernel messages were lost before they reached this log", st.Lost), Span: end})
@@ -55,8 +55,14 @@ func (d *Document) note(st klog.Stats, dropped int) {
 	if st.Clipped > 0 {
 		d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("%d lines were too long and have been cut", st.Clipped), Span: end})
 	}
-	if dropped > 0 {
-		d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("%d further reports were found and not kept", dropped), Span: end})
+	if p.dropped > 0 {
+		d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("%d further reports were found and not kept", p.dropped), Span: end})
+	}
+	if p.lostBoots > 0 {
+		d.Notes = append(d.Notes, Note{Text: fmt.Sprintf("%d further boots are not described", p.lostBoots), Span: end})
+	}
+	if p.room.full() {
+		d.Notes = append(d.Notes, Note{Text: "the reports are so many and so large that not all of their frames and evidence were kept", Span: end})
 	}
 	for i := range d.Reports {
 		r := &d.Reports[i]
@@ -76,13 +82,12 @@ var missingText = map[string]string{
 	"records": "messages were lost within it",
 }
 
-func (p *Parser) hardware(boot int) string {
-	for i := range p.boots {
-		if p.boots[i].Index == boot {
-			return p.boots[i].Hardware
-		}
+// hardware is what the boot that b is of says about its machine.
+func (p *Parser) hardware(b *builder) string {
+	if b.bootAt < 0 {
+		return ""
 	}
-	return ""
+	return p.boots[b.bootAt].Hardware
 }
 
 type verdict int

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -139,4 +141,49 @@ func containsString(list []string, s string) bool {
 		}
 	}
 	return false
+}
+
+// hostile repeats a text without holding it.
+type hostile struct {
+	text string
+	left int64
+	at   int
+}
+
+func (h *hostile) Read(p []byte) (int, error) {
+	if h.left <= 0 {
+		return 0, io.EOF
+	}
+	n := 0
+	for n < len(p) && h.left > 0 {
+		k := copy(p[n:], h.text[h.at:])
+		k = int(min(int64(k), h.left))
+		n, h.at, h.left = n+k, (h.at+k)%len(h.text), h.left-int64(k)
+	}
+	return n, nil
+}
+
+// Logs made to fill memory do not: what is kept is bounded, and the document
+// says what was not.
+func TestBounds(t *testing.T) {
+	for name, text := range map[string]string{
+		"reports": "[    1.000000] kernel BUG at fs/foo.c:12!\n",
+		"boots":   "[    0.000000] Linux version 6.1.0 (a@b) (gcc) #1 SMP\n[    5.000000] x\n",
+		"frames":  "[    1.000000] kernel BUG at fs/foo.c:12!\n[    1.000001] Call Trace:\n" + strings.Repeat("[    1.000002]  foo+0x1/0x2 [bar]\n", 300),
+	} {
+		doc, err := Parse(context.Background(), &hostile{text: text, left: 24 << 20}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		items := 0
+		for i := range doc.Reports {
+			items += len(doc.Reports[i].Frames) + len(doc.Reports[i].Evidence)
+		}
+		if len(doc.Reports) > 10_000 || len(doc.Boots) > maxBoots || items > 2*maxItems {
+			t.Errorf("%s: %d reports, %d boots, %d items", name, len(doc.Reports), len(doc.Boots), items)
+		}
+		if name != "frames" && len(doc.Notes) == 0 {
+			t.Errorf("%s: nothing says that not all was kept", name)
+		}
+	}
 }

@@ -57,7 +57,9 @@ type Parser struct {
 	boots     []Boot
 	boot      *Boot // current
 	bootIndex int
+	lostBoots int
 	reports   []*builder
+	room      room
 	dropped   int
 	streams   map[streamKey]*stream
 	open      int
@@ -75,6 +77,9 @@ type streamKey struct {
 	host   string
 }
 
+// maxBoots bounds how many boots are described.
+const maxBoots = 10_000
+
 // maxStreams bounds how many callers are followed at once.
 const maxStreams = 1024
 
@@ -88,7 +93,7 @@ func NewParser(o Options) *Parser {
 	if o.MaxReports <= 0 {
 		o.MaxReports = 10_000
 	}
-	return &Parser{g: g, structure: buildStructure(), max: o.MaxReports, streams: map[streamKey]*stream{}, bootIndex: -1}
+	return &Parser{g: g, structure: buildStructure(), max: o.MaxReports, streams: map[streamKey]*stream{}, bootIndex: -1, room: room{maxItems}}
 }
 
 // Record takes the next record of the log.
@@ -185,9 +190,14 @@ func (p *Parser) stream(rec *klog.Record) *stream {
 func (p *Parser) startBoot(rec *klog.Record) {
 	p.closeAll()
 	p.bootIndex = rec.Boot
+	p.lastNMI = nil
+	if len(p.boots) >= maxBoots {
+		p.boot = nil
+		p.lostBoots++
+		return
+	}
 	p.boots = append(p.boots, Boot{Index: rec.Boot, Span: rec.Span, Line: rec.Line, Host: string(rec.Host), Release: string(rec.Release)})
 	p.boot = &p.boots[len(p.boots)-1]
-	p.lastNMI = nil
 }
 
 func (p *Parser) closeAll() {
@@ -215,8 +225,11 @@ func (p *Parser) attach(s *stream, b *builder) {
 
 // add registers a new report; nil means that there are too many.
 func (p *Parser) add(rec *klog.Record) *builder {
-	b := newBuilder(rec, p.boot)
+	b := newBuilder(rec, p.boot, &p.room)
 	b.lost = rec.Lost
+	if p.boot != nil {
+		b.bootAt = len(p.boots) - 1
+	}
 	if len(p.reports) >= p.max {
 		// Keep reading it so that its lines are not taken for another's.
 		p.dropped++

@@ -105,7 +105,9 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 		}
 	case partModules:
 		if b.rep.Modules == nil && b.stage < stageEnded {
-			b.rep.Modules = parseModules(text, nil)
+			if list := parseModules(text, nil); b.room.take(len(list)) {
+				b.rep.Modules = list
+			}
 			b.evidence("modules", "body/modules", rec, 0, len(rec.Text))
 		}
 	case partTrace:
