@@ -11,6 +11,7 @@ import (
 	"ringside/crash"
 	"ringside/internal/render"
 	"ringside/internal/triage"
+	"ringside/klog"
 )
 
 func newCrash(s Streams) *cobra.Command {
@@ -34,7 +35,10 @@ func parse(c *cobra.Command, in triage.Input) (*crash.Document, error) {
 	defer f.Close()
 	a, err := artefact.Open(f, artefact.Limits{})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in.Name, err)
+		doc := crash.NewParser(crash.Options{}).Finish(klog.Stats{})
+		doc.Input.Name = in.Name
+		doc.Notes = append(doc.Notes, crash.Note{Text: "nothing of the input could be read: " + err.Error()})
+		return doc, fmt.Errorf("%s: %w", in.Name, err)
 	}
 	if !a.Format.IsLog() && a.Format != artefact.Empty && a.Format != artefact.Binary {
 		return nil, fmt.Errorf("%s: %w", in.Name, &triage.UnsupportedError{Format: a.Format})
@@ -50,7 +54,7 @@ func parse(c *cobra.Command, in triage.Input) (*crash.Document, error) {
 // eachDocument parses every input and hands it to show; errors of inputs are
 // collected, and what could be read is shown all the same.
 func eachDocument(c *cobra.Command, s Streams, args []string, show func(*crash.Document) error) error {
-	ins, cleanup, err := inputs(args, s)
+	ins, cleanup, err := inputs(args, s, stream)
 	defer cleanup()
 	if err != nil {
 		return err
@@ -156,10 +160,7 @@ and --report-b, counted from 1) and says at which levels their signatures agree,
 and where their stacks part. It exits with 1 if they differ at the portable level.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if args[0] == "-" && args[1] == "-" {
-				return usagef("only one of the two can be standard input")
-			}
-			ins, cleanup, err := inputs(args, s)
+			ins, cleanup, err := inputs(args, s, stream)
 			defer cleanup()
 			if err != nil {
 				return err

@@ -7,91 +7,133 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 
 	"ringside/artefact"
 	"ringside/internal/triage"
 )
 
-// maxSpool is how much of standard input is kept for a second reading.
-const maxSpool = 8 << 30
+// A pipeReader makes an input of something that can be read only once, with
+// what removes its traces.
+type pipeReader func(name string, r io.ReadCloser) (triage.Input, func(), error)
 
-// inputs resolves the arguments of a verb: files, folders and "-". Standard
-// input is spooled to a temporary file, because evidence is read a second time.
-// The returned function removes it.
-func inputs(args []string, s Streams) ([]triage.Input, func(), error) {
+// inputs resolves the arguments of a verb: files, folders and "-". What can be
+// read only once, standard input and named pipes, is left to pipe. The
+// returned function cleans up.
+func inputs(args []string, s Streams, pipe pipeReader) ([]triage.Input, func(), error) {
 	var list []triage.Input
-	cleanup := func() {}
-	for _, arg := range args {
+	var removes []func()
+	cleanup := func() {
+		for _, remove := range removes {
+			remove()
+		}
+	}
+	once := func(name string, r io.ReadCloser) error {
+		in, remove, err := pipe(name, r)
+		if err == nil {
+			list, removes = append(list, in), append(removes, remove)
+		}
+		return err
+	}
+	for i, arg := range args {
 		if arg == "-" {
-			in, remove, err := spool(s.In)
-			if err != nil {
+			if slices.Contains(args[:i], "-") {
+				return nil, cleanup, usagef("standard input can be read only once: give - once")
+			}
+			if err := once("-", io.NopCloser(s.In)); err != nil {
 				return nil, cleanup, err
 			}
-			prev := cleanup
-			cleanup = func() { prev(); remove() }
-			list = append(list, in)
 			continue
 		}
 		info, err := os.Stat(arg)
 		if err != nil {
 			return nil, cleanup, usagef("%w", err)
 		}
-		if !info.IsDir() {
+		switch {
+		case info.IsDir():
+			files := walk(arg)
+			if len(files) == 0 {
+				return nil, cleanup, usagef("%s: the folder has no files", arg)
+			}
+			list = append(list, files...)
+		case info.Mode().IsRegular():
 			list = append(list, fileInput(arg))
-			continue
-		}
-		files, err := walk(arg)
-		if err != nil {
-			return nil, cleanup, usagef("%w", err)
-		}
-		if len(files) == 0 {
-			return nil, cleanup, usagef("%s: the folder has no files", arg)
-		}
-		for _, f := range files {
-			list = append(list, fileInput(f))
+		default:
+			f, err := os.Open(arg)
+			if err != nil {
+				return nil, cleanup, usagef("%w", err)
+			}
+			if err := once(arg, f); err != nil {
+				return nil, cleanup, err
+			}
 		}
 	}
 	return list, cleanup, nil
 }
 
-func walk(dir string) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			files = append(files, path)
+// walk returns the files below dir in the order of their names. A part of it
+// that cannot be read is an input that says so, and does not hide the rest.
+func walk(dir string) []triage.Input {
+	var files []triage.Input
+	// The function never returns an error, so neither does WalkDir.
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			files = append(files, triage.Input{Name: path, Open: func() (io.ReadCloser, error) { return nil, err }})
+		case d.Type().IsRegular():
+			files = append(files, fileInput(path))
 		}
-		return err
+		return nil
 	})
-	sort.Strings(files)
-	return files, err
+	return files
 }
 
 func fileInput(path string) triage.Input {
 	return triage.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }
 
-func spool(r io.Reader) (triage.Input, func(), error) {
-	f, err := os.CreateTemp("", "ringside-stdin-*")
+// stream reads a pipe as it comes and keeps nothing: for verbs that read their
+// inputs once.
+func stream(name string, r io.ReadCloser) (triage.Input, func(), error) {
+	opened := false
+	in := triage.Input{Name: name, Open: func() (io.ReadCloser, error) {
+		if opened {
+			return nil, errors.New("it can be read only once")
+		}
+		opened = true
+		return r, nil
+	}}
+	return in, func() { r.Close() }, nil
+}
+
+// maxWhole is how much of a pipe is copied for a verb that needs all of it
+// before it begins.
+const maxWhole = 4 << 30
+
+// whole copies a pipe to a temporary file: for verbs that may have to start
+// over, as push does.
+func whole(name string, r io.ReadCloser) (triage.Input, func(), error) {
+	defer r.Close()
+	f, err := os.CreateTemp("", "ringside-pipe-*")
 	if err != nil {
-		return triage.Input{}, nil, &exitError{exitInternal, fmt.Errorf("spool standard input: %w", err)}
+		return triage.Input{}, nil, &exitError{exitInternal, fmt.Errorf("keep a copy of %s: %w", name, err)}
 	}
 	remove := func() { os.Remove(f.Name()) }
-	n, err := io.Copy(f, io.LimitReader(r, maxSpool+1))
+	n, err := io.Copy(f, io.LimitReader(r, maxWhole+1))
 	err = errors.Join(err, f.Close())
-	if err == nil && n > maxSpool {
-		err = fmt.Errorf("standard input is larger than %d GiB; pass it as a file", maxSpool>>30)
+	if err == nil && n > maxWhole {
+		err = fmt.Errorf("it is larger than %d GiB; pass it as a file", maxWhole>>30)
 	}
 	if err != nil {
 		remove()
-		return triage.Input{}, nil, usagef("read standard input: %w", err)
+		return triage.Input{}, nil, usagef("read %s: %w", name, err)
 	}
 	in := fileInput(f.Name())
-	in.Name = "-"
+	in.Name = name
 	return in, remove, nil
 }
 
-// limitFlags are the limits for compressed inputs.
+// limits are the limits for compressed inputs.
 func limits(maxExpanded int64) artefact.Limits {
 	return artefact.Limits{MaxExpanded: maxExpanded << 20}
 }

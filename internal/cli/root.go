@@ -65,7 +65,7 @@ func Main(ctx context.Context, args []string, s Streams) int {
 		e = &exitError{exitUsage, err}
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(s.Err, "ringside: "+text)
+		fmt.Fprintln(s.Err, "ringside: "+render.Complaint(text))
 	}
 	return e.code
 }

@@ -44,7 +44,7 @@ or compressed with gzip, xz, zstd or bzip2.`,
 			if failOn != "" && !slices.Contains(impacts, failOn) {
 				return usagef("--fail-on %s: use one of %s", failOn, strings.Join(impacts, ", "))
 			}
-			ins, cleanup, err := inputs(args, s)
+			ins, cleanup, err := inputs(args, s, spooled)
 			defer cleanup()
 			if err != nil {
 				return err
@@ -63,7 +63,7 @@ or compressed with gzip, xz, zstd or bzip2.`,
 						// A folder holds other things too.
 						var unsupported *triage.UnsupportedError
 						if len(ins) > 1 && errors.As(err, &unsupported) {
-							fmt.Fprintf(s.Err, "ringside: %v\n", err)
+							fmt.Fprintln(s.Err, "ringside: "+render.Complaint(err.Error()))
 							continue
 						}
 					}

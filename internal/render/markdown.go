@@ -12,7 +12,11 @@ import (
 func Markdown(w io.Writer, res *triage.Result) error {
 	p := &printer{w: w}
 	doc := res.Document
-	if len(res.Findings) == 0 {
+	switch {
+	case len(res.Findings) > 0:
+	case res.Error != "":
+		p.line("# %s: no report", mdText(res.Name))
+	default:
 		p.line("# %s: nothing found", mdText(res.Name))
 		p.line("\nThe kernel did not complain in this log (%s, %s).", bytesText(doc.Input.Bytes), plural(int(doc.Input.Lines), "line"))
 	}

@@ -47,11 +47,11 @@ func (s Style) paint(r role, text string) painted {
 	return painted("\x1b[" + string(r) + "m" + text + "\x1b[0m")
 }
 
-// safe replaces what a terminal would obey: control characters and those that
-// change the direction of text.
+// safe replaces what a terminal would obey or choke on: control characters,
+// what changes the direction of text, and bytes that are no UTF-8.
 func safe(text string) string {
 	bad := func(r rune) bool {
-		return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+		return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == utf8.RuneError
 	}
 	if !strings.ContainsFunc(text, bad) {
 		return text
@@ -62,6 +62,16 @@ func safe(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// Complaint makes the text of an error fit for a terminal. Names of files and
+// what a parser quotes can hold anything.
+func Complaint(text string) string {
+	lines := strings.Split(strings.ReplaceAll(text, "\t", "  "), "\n")
+	for i, l := range lines {
+		lines[i] = safe(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // impactRole is how an impact is painted.

@@ -40,6 +40,7 @@ func order(fs []Finding, doc *crash.Document) {
 }
 
 // excerpts fetches the lines of evidence in a second pass over the input.
+// Where the input was not kept for that, the document says so.
 func (res *Result) excerpts(ctx context.Context, in Input, o Options) error {
 	want := map[int]string{} // line number to field
 	last := 0
@@ -54,16 +55,11 @@ func (res *Result) excerpts(ctx context.Context, in Input, o Options) error {
 	if len(want) == 0 {
 		return nil
 	}
-	f, err := in.Open()
-	if err != nil {
-		return err
+	text, err := quote(ctx, in, o, want, last)
+	if errors.Is(err, ErrNotKept) {
+		res.Document.Notes = append(res.Document.Notes, crash.Note{Text: "lines of evidence may not be quoted: " + err.Error()})
+		err = nil
 	}
-	defer f.Close()
-	a, err := artefact.Open(f, o.Limits)
-	if err != nil {
-		return err
-	}
-	text, err := fetch(ctx, a, want, last)
 	for i := range res.Findings {
 		prev := 0
 		for _, n := range lines[i] {
@@ -74,6 +70,21 @@ func (res *Result) excerpts(ctx context.Context, in Input, o Options) error {
 		}
 	}
 	return err
+}
+
+// quote reads the input a second time for the wanted lines. It returns those
+// that it found even when there is an error.
+func quote(ctx context.Context, in Input, o Options, want map[int]string, last int) (map[int]string, error) {
+	f, err := in.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	a, err := artefact.Open(f, o.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return fetch(ctx, a, want, last)
 }
 
 // evidenceLines picks the lines of r to show and notes them in want.
@@ -115,14 +126,14 @@ func fetch(ctx context.Context, r io.Reader, want map[int]string, last int) (map
 		}
 		_, keep := want[n]
 		line, err := readLine(br, keep)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return text, err // half a line is no evidence
+		}
 		if keep && (len(line) > 0 || err == nil) {
 			text[n] = printable(line)
 		}
-		if errors.Is(err, io.EOF) {
-			return text, nil
-		}
 		if err != nil {
-			return text, err
+			return text, nil
 		}
 	}
 	return text, nil

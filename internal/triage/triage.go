@@ -71,11 +71,19 @@ type Options struct {
 	Owners func() (*owner.Index, error)
 }
 
-// Input is something that can be read more than once.
+// Input is something to triage.
 type Input struct {
 	Name string
+	// Open is called a second time, after the first reader was read to its end
+	// and closed, to fetch the lines that carry the evidence. A second reader
+	// that has only the beginning of the first ends with [ErrNotKept].
 	Open func() (io.ReadCloser, error)
 }
+
+// ErrNotKept is how the second reader of an [Input] says that it lacks the end
+// of what the first one gave. The findings are complete all the same; lines
+// that it lacks are not quoted.
+var ErrNotKept = errors.New("not all was kept for a second reading")
 
 // Run triages in. The result is never nil: an input that cannot be read to its
 // end gives what could be read, together with the error.
@@ -106,10 +114,7 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 	}
 	doc, err := crash.Parse(ctx, a, o.Crash)
 	res.Document = doc
-	if ferr := res.findings(ctx, in, o); ferr != nil {
-		err = errors.Join(err, ferr)
-	}
-	if err != nil {
+	if err = res.findings(ctx, in, o, err); err != nil {
 		return fail(err)
 	}
 	return res, nil
@@ -120,17 +125,27 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 type UnsupportedError struct{ Format artefact.Format }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("this is %s, which holds no kernel messages that can be read directly: %s", e.Format, e.Format.Advice())
+	switch advice := e.Format.Advice(); {
+	case e.Format == artefact.Empty:
+		return "it is empty"
+	case e.Format == artefact.Binary:
+		return "these are bytes of no known kind; if there are kernel messages among them, ringside crash parse reads them"
+	case advice != "":
+		return advice
+	default:
+		return fmt.Sprintf("this is %s, which holds no kernel messages that can be read directly", e.Format)
+	}
 }
 
-// findings turns the document's reports into findings.
-func (res *Result) findings(ctx context.Context, in Input, o Options) error {
+// findings turns the document's reports into findings. It returns what went
+// wrong, the error with which the input ended included.
+func (res *Result) findings(ctx context.Context, in Input, o Options, err error) error {
 	doc := res.Document
 	var idx *owner.Index
-	var err error
 	if len(doc.Reports) > 0 && o.Owners != nil {
-		if idx, err = o.Owners(); err != nil {
-			err = fmt.Errorf("owners are not shown: %w", err)
+		var oerr error
+		if idx, oerr = o.Owners(); oerr != nil {
+			err = errors.Join(err, fmt.Errorf("owners are not shown: %w", oerr))
 		}
 	}
 	at := map[int]int{} // report index to finding index
@@ -150,7 +165,12 @@ func (res *Result) findings(ctx context.Context, in Input, o Options) error {
 		})
 	}
 	order(res.Findings, doc)
-	return errors.Join(err, res.excerpts(ctx, in, o))
+	qerr := res.excerpts(ctx, in, o)
+	var archive *artefact.Error
+	if err != nil && errors.As(qerr, &archive) {
+		return err // the archive ended badly before, and does again
+	}
+	return errors.Join(err, qerr)
 }
 
 // Owners looks up who owns what r is about. It never returns the catch-all
