@@ -211,4 +211,3 @@ func (f *fleet) do(r *http.Request) *httptest.ResponseRecorder {
 	f.ui.ServeHTTP(w, r)
 	return w
 }
-
