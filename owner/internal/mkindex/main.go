@@ -1,4 +1,4 @@
-// Mkindex makes the embedded owner index from a kernel source tree.
+// Command mkindex makes the embedded owner index from a kernel source tree.
 //
 // It is run by scripts/owner-index, which knows where the tree comes from:
 //

@@ -1,0 +1,136 @@
+package structure
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms says which rooms of the house a room may use. Arrows point inward: to
+// what is listed before. A new package begins with a line here.
+var rooms = []struct {
+	room string
+	uses []string
+}{
+	// Libraries: anybody may import them, they know nothing of the product.
+	{"klog", nil},
+	{"artefact", []string{"klog"}},
+	{"crash", []string{"klog"}},
+	{"owner", nil},
+	{"diagnose", []string{"crash", "klog"}},
+
+	// The product.
+	{"docs", nil},
+	{"internal/demo", nil},
+	{"internal/store", nil},
+	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose"}},
+	{"internal/triage", []string{"artefact", "klog", "crash", "owner", "diagnose"}},
+	{"internal/render", []string{"internal/triage", "klog", "crash", "owner", "diagnose"}},
+	{"internal/schema", []string{"internal/render", "internal/triage", "crash", "owner"}},
+	{"internal/server", []string{"internal/record", "internal/store"}},
+	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
+	{"internal/structure", nil},
+	{"internal/cli", []string{
+		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web",
+		"docs", "artefact", "klog", "crash", "owner", "diagnose",
+	}},
+	{"cmd/ringside", []string{"internal/cli"}},
+}
+
+// libraries are the rooms that stay free of the product.
+var libraries = []string{"klog", "artefact", "crash", "owner", "diagnose"}
+
+// outside is what a library leaves to its callers: files and networks, logging,
+// databases, programs, flags.
+var outside = []string{"os", "os/exec", "net", "net/http", "log", "log/slog", "database/sql", "flag", "testing"}
+
+// roomOf returns the room that a package belongs to. What is in a package's own
+// internal folder belongs to it; tools under scripts and bench are nobody's.
+func roomOf(folder string) string {
+	for _, r := range rooms {
+		if folder == r.room || strings.HasPrefix(folder, r.room+"/internal/") {
+			return r.room
+		}
+	}
+	return ""
+}
+
+func TestArrows(t *testing.T) {
+	for _, p := range packages(t) {
+		from := roomOf(p.room())
+		tool := p.Name == "main" && (strings.HasPrefix(p.room(), "scripts/") || strings.HasPrefix(p.room(), "bench/"))
+		if from == "" && !tool {
+			t.Errorf("%s is a new room: say in internal/structure what it may use", p.room())
+			continue
+		}
+		var uses []string
+		for _, r := range rooms {
+			if r.room == from {
+				uses = r.uses
+			}
+		}
+		for _, path := range p.Imports {
+			folder, ours := strings.CutPrefix(path, module+"/")
+			if to := roomOf(folder); ours && to != from && !slices.Contains(uses, to) {
+				t.Errorf("%s imports %s, which is no arrow of the house", p.room(), folder)
+			}
+		}
+		// Tests may stand on more, but a library is tested without the product.
+		if !slices.Contains(libraries, from) {
+			continue
+		}
+		for _, path := range slices.Concat(p.TestImports, p.XTestImports) {
+			if strings.HasPrefix(path, module+"/internal/") {
+				t.Errorf("a test of the library %s imports %s", p.room(), path)
+			}
+		}
+	}
+}
+
+// The table of rooms itself has no arrow outward.
+func TestRooms(t *testing.T) {
+	var before []string
+	for _, r := range rooms {
+		for _, u := range r.uses {
+			if !slices.Contains(before, u) {
+				t.Errorf("%s uses %s, which comes after it", r.room, u)
+			}
+			if slices.Contains(libraries, r.room) && !slices.Contains(libraries, u) {
+				t.Errorf("the library %s uses %s, which is none", r.room, u)
+			}
+		}
+		before = append(before, r.room)
+	}
+}
+
+// Libraries take readers and contexts; they open nothing themselves, start
+// nothing when they are imported and keep nothing between calls.
+func TestLibraries(t *testing.T) {
+	for _, p := range packages(t) {
+		if !slices.Contains(libraries, roomOf(p.room())) || p.Name == "main" {
+			continue
+		}
+		for _, path := range p.Imports {
+			// What owner's index is made by reads a kernel tree, as an fs.FS.
+			if slices.Contains(outside, path) {
+				t.Errorf("the library %s imports %s", p.room(), path)
+			}
+		}
+		set := token.NewFileSet()
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range file.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+					t.Errorf("%s has an init function", set.Position(f.Pos()))
+				}
+			}
+		}
+	}
+}
