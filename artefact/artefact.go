@@ -140,7 +140,7 @@ func (s *source) Read(p []byte) (int, error) {
 
 // failed returns the input's own error, if that is what ended it.
 func (s *source) failed() error {
-	if s.err == nil || s.err == io.EOF {
+	if s.err == nil || errors.Is(s.err, io.EOF) {
 		return nil
 	}
 	return s.err

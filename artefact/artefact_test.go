@@ -107,7 +107,7 @@ func TestOpenEmpty(t *testing.T) {
 	if err != nil || a.Format != Empty {
 		t.Fatalf("%v, %v", a, err)
 	}
-	if n, err := a.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := a.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("read %d, %v", n, err)
 	}
 	for _, c := range writable {

@@ -3,6 +3,7 @@ package artefact
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 
 	"ringside/klog"
@@ -206,7 +207,7 @@ func sniffLog(head []byte) (Format, bool) {
 	plain := false
 	for {
 		rec, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package klog
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 )
@@ -30,7 +31,7 @@ func benchmark(b *testing.B, data []byte) {
 		r := NewReader(bytes.NewReader(data), Options{})
 		for {
 			_, err := r.Next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -55,7 +55,7 @@ func (r *Reader) note(b []byte) (int, shape) {
 		dropped  = " printk messages dropped **"
 		replayed = "** replaying previous printk message **"
 	)
-	n := 0
+	var n int
 	if hasPrefix(b, replayed) {
 		n = len(replayed)
 	} else {

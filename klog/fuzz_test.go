@@ -2,6 +2,7 @@ package klog
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func checkReader(t *testing.T, data []byte) {
 	for {
 		rec, err := r.Next()
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				t.Fatal(err)
 			}
 			break
@@ -73,7 +74,7 @@ func checkReader(t *testing.T, data []byte) {
 			t.Fatalf("time %v, lost %d", rec.Time, rec.Lost)
 		}
 	}
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Fatalf("second end: %v", err)
 	}
 	if s := r.Stats(); s.Records != records || s.Bytes != int64(len(data)) || s.Lost < 0 || s.Lines > int64(len(data)) {

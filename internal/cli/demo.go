@@ -35,7 +35,7 @@ real kernel logs, spread over a fleet and a month that never were, and prints it
 address. Everything in it is marked as demo data. The record is removed at the
 end unless --data names a folder to keep it in.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: func(c *cobra.Command, _ []string) (err error) {
 			started := time.Now()
 			log, err := newLogger(Streams{Err: io.Discard}, "text")
 			if err != nil {
@@ -52,18 +52,18 @@ end unless --data names a folder to keep it in.`,
 				if data, err = os.MkdirTemp("", "ringside-demo-*"); err != nil {
 					return &exitError{exitInternal, fmt.Errorf("make a folder for the demo: %w", err)}
 				}
-				defer os.RemoveAll(data)
+				defer closing(&err, func() error { return os.RemoveAll(data) })
 			}
-			l, err := listenNear(listen)
+			l, err := listenNear(c.Context(), listen)
 			if err != nil {
 				return usagef("listen: %w", err)
 			}
-			defer l.Close()
+			defer func() { _ = l.Close() }() // serving closes it too
 			n, err := openNode(c.Context(), nodeConfig{Data: filepath.Clean(data), Log: log})
 			if err != nil {
 				return err
 			}
-			defer n.close()
+			defer closing(&err, n.close)
 			fmt.Fprintf(s.Err, "\nmaking the demo data set…\n")
 			made, err := record.Seed(c.Context(), n.record, record.SeedInput{Logs: logs, Seed: 1})
 			if err != nil {
@@ -107,8 +107,9 @@ func showcase(ctx context.Context, s Streams, logs fs.FS) error {
 
 // listenNear listens on addr, or on a free port of the same host if addr is
 // taken: a second demo should start too.
-func listenNear(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+func listenNear(ctx context.Context, addr string) (net.Listener, error) {
+	var cfg net.ListenConfig
+	l, err := cfg.Listen(ctx, "tcp", addr)
 	if err == nil {
 		return l, nil
 	}
@@ -116,7 +117,7 @@ func listenNear(addr string) (net.Listener, error) {
 	if serr != nil {
 		return nil, errors.Join(err, serr)
 	}
-	l2, err2 := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	l2, err2 := cfg.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
 	if err2 != nil {
 		return nil, err
 	}

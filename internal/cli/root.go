@@ -51,6 +51,14 @@ func usage(err error) error { return &exitError{exitUsage, err} }
 
 func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
 
+// closing ends what a verb has opened. Where the verb did well, that it could
+// not be ended in order is what is wrong with it.
+func closing(err *error, end func() error) {
+	if cerr := end(); cerr != nil {
+		*err = errors.Join(*err, &exitError{exitInternal, cerr})
+	}
+}
+
 // Main runs the command line args and returns the exit code.
 func Main(ctx context.Context, args []string, s Streams) int {
 	root := New(s)

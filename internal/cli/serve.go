@@ -43,7 +43,7 @@ YAML file with the same names in lower case, in this order.
 Without a token everybody who can reach the address can change the record;
 that is why it listens on this machine only unless told otherwise.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: func(c *cobra.Command, _ []string) (err error) {
 			cfg, err := loadServeConfig(c, configFile)
 			if err != nil {
 				return usage(err)
@@ -52,11 +52,11 @@ that is why it listens on this machine only unless told otherwise.`,
 			if err != nil {
 				return usage(err)
 			}
-			l, err := net.Listen("tcp", cfg.Listen)
+			l, err := new(net.ListenConfig).Listen(c.Context(), "tcp", cfg.Listen)
 			if err != nil {
 				return usagef("listen: %w", err)
 			}
-			defer l.Close()
+			defer func() { _ = l.Close() }() // serving closes it too
 			if ip := l.Addr().(*net.TCPAddr).IP; cfg.Token == "" && !ip.IsLoopback() {
 				log.Warn("anybody who can reach this address can change the record; set a token", "listen", cfg.Listen)
 			}
@@ -64,7 +64,7 @@ that is why it listens on this machine only unless told otherwise.`,
 			if err != nil {
 				return err
 			}
-			defer n.close()
+			defer closing(&err, n.close)
 			h, err := n.handler(cfg.Token, false)
 			if err != nil {
 				return &exitError{exitInternal, err}

@@ -65,7 +65,9 @@ func TestGolden(t *testing.T) {
 }
 
 func terminal(width int) func(io.Writer, *triage.Result) error {
-	return func(w io.Writer, res *triage.Result) error { return render.Terminal(w, res, render.Style{Width: width}) }
+	return func(w io.Writer, res *triage.Result) error {
+		return render.Terminal(w, res, render.Style{Width: width})
+	}
 }
 
 // No line of a report is wider than the terminal, and nothing in a log can

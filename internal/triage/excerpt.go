@@ -126,14 +126,15 @@ func fetch(ctx context.Context, r io.Reader, want map[int]string, last int) (map
 		}
 		_, keep := want[n]
 		line, err := readLine(br, keep)
-		if err != nil && !errors.Is(err, io.EOF) {
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return text, err // half a line is no evidence
 		}
-		if keep && (len(line) > 0 || err == nil) {
+		if keep && (len(line) > 0 || !ended) {
 			text[n] = printable(line)
 		}
-		if err != nil {
-			return text, nil
+		if ended {
+			break
 		}
 	}
 	return text, nil

@@ -9,11 +9,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"slices"
 	"syscall"
@@ -32,13 +34,16 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Args(), *n, *cpu, *size, *codes); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, flag.Args(), *n, *cpu, *size, *codes)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, n, cpu int, size int64, codes int) error {
+func run(ctx context.Context, args []string, n, cpu int, size int64, codes int) error {
 	env := os.Environ()
 	if cpu >= 0 {
 		// Children inherit the affinity of the thread that starts them.
@@ -53,7 +58,7 @@ func run(args []string, n, cpu int, size int64, codes int) error {
 	times := make([]time.Duration, 0, n)
 	var rss int64
 	for i := range n + 1 {
-		c := exec.Command(args[0], args[1:]...)
+		c := exec.CommandContext(ctx, args[0], args[1:]...)
 		c.Env, c.Stderr = env, os.Stderr
 		began := time.Now()
 		err := c.Run()
