@@ -163,30 +163,21 @@ func merge(list []crash.LineRange) []crash.LineRange {
 
 // read returns the lines of the windows with gaps between them. Windows near
 // each other are read in one go, as each reading streams the artefact from its
-// beginning; those too far away stay gaps.
+// beginning; of those far away only some are shown, the rest stay gaps.
 func (lr *logReader) read() ([]logItem, error) {
 	var (
 		out  []logItem
 		next = 1 // the first line not yet accounted for
-		more = false
+		more = true
 	)
-	reads := 0
-	for i := 0; i < len(lr.want); {
-		j := i + 1
-		for j < len(lr.want) && lr.want[j].Last-lr.want[i].First < record.MaxLogLines {
-			j++
-		}
-		if reads == maxReads {
-			break
-		}
-		reads++
-		first, last := lr.want[i].First, lr.want[j-1].Last
-		t, err := lr.svc.CrashLog(lr.ctx, lr.v.ID, record.LogRange{First: first, Lines: min(last-first+1, record.MaxLogLines)})
+	for _, near := range lr.batches() {
+		first, last := near[0].First, near[len(near)-1].Last
+		t, err := lr.svc.CrashLog(lr.ctx, lr.v.ID, record.LogRange{First: first, Lines: last - first + 1})
 		if err != nil {
 			return out, err
 		}
 		more = t.After
-		for _, w := range lr.want[i:j] {
+		for _, w := range near {
 			lines := between(t.Lines, w.First, w.Last)
 			if len(lines) == 0 {
 				continue
@@ -200,12 +191,38 @@ func (lr *logReader) read() ([]logItem, error) {
 		if n := len(t.Lines); n > 0 && t.Lines[n-1].Number >= next {
 			more = true
 		}
-		i = j
 	}
 	if more {
 		out = append(out, lr.gap(next, 0, true, false))
 	}
 	return out, nil
+}
+
+// batches groups windows that are read together, at most maxReads of them: the
+// one with the selected report in any case.
+func (lr *logReader) batches() [][]crash.LineRange {
+	var (
+		out  [][]crash.LineRange
+		must = 0
+	)
+	for i := 0; i < len(lr.want); {
+		j := i + 1
+		for j < len(lr.want) && lr.want[j].Last-lr.want[i].First < record.MaxLogLines {
+			j++
+		}
+		if sel := lr.v.Selected; sel != nil && lr.want[i].First <= sel.Lines.First && sel.Lines.First <= lr.want[j-1].Last {
+			must = len(out)
+		}
+		out = append(out, lr.want[i:j])
+		i = j
+	}
+	if len(out) > maxReads {
+		far := out[must]
+		if out = out[:maxReads]; must >= maxReads {
+			out[maxReads-1] = far
+		}
+	}
+	return out
 }
 
 func between(lines []record.LogLine, first, last int) []record.LogLine {

@@ -329,6 +329,34 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// TestFarReports selects the last of many reports that are far from each
+// other: its lines are shown whatever has to be left out.
+func TestFarReports(t *testing.T) {
+	f := emptyFleet(t)
+	const apart = 6000
+	var b strings.Builder
+	b.WriteString("[    0.000000] Linux version 6.1.0-56-amd64 (debian-kernel@lists.debian.org)\n")
+	for i := range 7 {
+		b.WriteString(strings.Repeat(fmt.Sprintf("[  %d.000000] systemd[1]: Started a service.\n", 100+i), apart))
+		fmt.Fprintf(&b, "[  %d.000000] WARNING: CPU: 1 PID: %d at fs/far%d.c:12 far_call_%d+0x12/0x20 [far]\n", 100+i, 100+i, i, i)
+		fmt.Fprintf(&b, "[  %d.000001] RIP: 0010:far_call_%d+0x12/0x20 [far]\n[  %d.000002] Call Trace:\n[  %d.000003]  <TASK>\n[  %d.000004]  do_syscall_64+0x55/0xb0\n[  %d.000005]  </TASK>\n[  %d.000006] ---[ end trace 0000000000000000 ]---\n",
+			100+i, i, 100+i, 100+i, 100+i, 100+i, 100+i)
+	}
+	id := f.sendText("web00", "far.log", []byte(b.String()), today)
+	c, err := f.svc.Crash(t.Context(), id)
+	if err != nil || len(c.Chain) != 7 {
+		t.Fatalf("%d reports, %v, want 7", len(c.Chain), err)
+	}
+	for _, r := range []int{0, 3, 6} {
+		body := f.get(fmt.Sprintf("/crashes/%s?report=%d", id, r)).Body.String()
+		line := c.Document.Reports[r].Lines.First
+		wants(t, body, fmt.Sprintf(`id="L%d"`, line), fmt.Sprintf("far_call_%d+0x12/0x20", r), "lines not shown")
+		if n := strings.Count(body, `class="ln`); n > maxShown {
+			t.Errorf("report %d: %d lines on the page", r, n)
+		}
+	}
+}
+
 // TestFactsGolden writes down every fact of a report with the bytes it was
 // read from, so that a wrong span is there to see.
 func TestFactsGolden(t *testing.T) {
