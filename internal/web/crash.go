@@ -211,6 +211,7 @@ func (s *site) crashRaw(w http.ResponseWriter, r *http.Request) error {
 
 // crashesView is a list of crashes, newest first.
 type crashesView struct {
+	Origin   string
 	Items    []record.Crash
 	Active   []choice
 	Next     string
@@ -241,7 +242,7 @@ func (s *site) crashes(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := crashesView{Items: p.Items, Periods: periodChoices(q.get("since")), Kernel: f.Kernel, Host: f.Host, Kind: f.Kind,
+	v := crashesView{Origin: origin(r), Items: p.Items, Periods: periodChoices(q.get("since")), Kernel: f.Kernel, Host: f.Host, Kind: f.Kind,
 		Sig: f.Signature, Beside: f.Secondary}
 	for _, c := range classes {
 		v.Classes = append(v.Classes, choice{Value: string(c), Label: string(c), Chosen: string(c) == f.Class})

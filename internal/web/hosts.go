@@ -8,6 +8,7 @@ import (
 
 // hostsView is the machines of the fleet.
 type hostsView struct {
+	Origin  string
 	Items   []record.Host
 	Columns []column
 	Pager   pager
@@ -33,7 +34,7 @@ func (s *site) hosts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	const standard = string(record.HostsByLastCrash)
-	v := hostsView{Items: p.Items, Pager: q.pager(offset, len(p.Items), pageRows, p.Total),
+	v := hostsView{Origin: origin(r), Items: p.Items, Pager: q.pager(offset, len(p.Items), pageRows, p.Total),
 		Text: q.get("q"), Kernel: q.get("kernel"), Group: q.get("group"), Sort: q.get("sort"), Columns: []column{
 			q.column("Host", "wide", string(record.HostsByName), standard, false),
 			q.column("Group", "", "", "", false),

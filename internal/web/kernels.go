@@ -10,6 +10,7 @@ import (
 
 // kernelsView is the kernels of the fleet.
 type kernelsView struct {
+	Origin  string
 	Items   []kernelItem
 	Columns []column
 	Pager   pager
@@ -48,7 +49,7 @@ func (s *site) kernels(w http.ResponseWriter, r *http.Request) error {
 		rates[k.Kernel.ID] = k
 	}
 	const standard = string(record.KernelsByFirstSeen)
-	v := kernelsView{Pager: q.pager(offset, len(p.Items), pageRows, p.Total), Text: q.get("q"), Sort: q.get("sort"), Columns: []column{
+	v := kernelsView{Origin: origin(r), Pager: q.pager(offset, len(p.Items), pageRows, p.Total), Text: q.get("q"), Sort: q.get("sort"), Columns: []column{
 		q.column("Kernel", "wide", string(record.KernelsByRelease), standard, false),
 		q.column("30 days", "", "", "", false),
 		q.column("Crashes", "n", string(record.KernelsByCrashes), standard, false),

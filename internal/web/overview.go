@@ -12,6 +12,7 @@ import (
 // overviewView answers: what needs me now?
 type overviewView struct {
 	*record.Overview
+	Origin  string
 	Empty   bool
 	Needs   []need
 	Chart   chart
@@ -62,6 +63,7 @@ func (s *site) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := overviewView{
+		Origin:   origin(r),
 		Overview: o,
 		Empty:    o.Totals.Crashes == 0 && o.Totals.Signatures == 0 && len(o.Latest) == 0,
 		Needs:    needs(s.now(), o),

@@ -149,7 +149,7 @@ func TestEmptyPagesTeach(t *testing.T) {
 		if w.Code != 200 {
 			t.Fatalf("%s: status %d", path, w.Code)
 		}
-		wants(t, w.Body.String(), "ringside push", "curl --data-binary", "/api/v1/artefacts?host=NAME", "!Demo data.")
+		wants(t, w.Body.String(), "ringside push", "curl --data-binary", "http://example.com/api/v1/artefacts?host=NAME", "--server http://example.com ", "!Demo data.")
 	}
 }
 

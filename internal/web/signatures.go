@@ -11,6 +11,7 @@ const pageRows = 50
 
 // signaturesView is a list of signatures with what it can be narrowed by.
 type signaturesView struct {
+	Origin  string
 	Items   []record.Signature
 	Columns []column
 	Pager   pager
@@ -46,7 +47,8 @@ func (s *site) signatures(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := signaturesView{
-		Items: p.Items, Pager: q.pager(f.Offset, len(p.Items), pageRows, p.Total),
+		Origin: origin(r),
+		Items:  p.Items, Pager: q.pager(f.Offset, len(p.Items), pageRows, p.Total),
 		Empty: p.Total == 0 && len(p.Facets.States) == 0,
 		Clear: q.path,
 		Text:  f.Text, Sort: q.get("sort"), Reverse: f.Reverse, State: q.get("state"), Host: f.Host, Beside: f.Secondary,

@@ -205,7 +205,7 @@ type layout struct {
 	Demo    bool
 	Docs    bool
 	Version string
-	Origin  string // scheme and host, for lines to copy
+	Origin  string
 }
 
 func (s *site) show(w http.ResponseWriter, r *http.Request, page string, l layout) error {
@@ -216,15 +216,21 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, page string, l layou
 // becomes an error page and not half a page.
 func (s *site) render(w http.ResponseWriter, r *http.Request, status int, page string, l layout) error {
 	l.Demo, l.Docs, l.Version = s.demo, s.docs != nil, s.version
-	l.Origin = "http://" + r.Host
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-		l.Origin = "https://" + r.Host
-	}
+	l.Origin = origin(r)
 	var b bytes.Buffer
 	if err := s.pages[page].ExecuteTemplate(&b, "layout", l); err != nil {
 		return fmt.Errorf("render %s: %w", page, err)
 	}
 	return s.write(w, r, status, b.Bytes())
+}
+
+// origin returns the address under which the reader sees this server, for lines
+// to copy.
+func origin(r *http.Request) string {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 // fragment writes a part of a page, for a script that puts it in place.

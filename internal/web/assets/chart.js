@@ -46,7 +46,7 @@ function build(figure) {
       ? new Date(xs[i] * 1000).toISOString().slice(0, 10) + ": " + format.format(below[i])
       : rest.caption;
   };
-  const height = () => (box.clientWidth < 480 ? 160 : 200);
+  const height = () => (box.clientWidth < 480 ? 170 : 240);
   const holder = document.createElement("div");
   holder.setAttribute("aria-hidden", "true");
   const drawing = box.querySelector("svg");
@@ -62,7 +62,7 @@ function build(figure) {
       scales: { x: { range: () => [xs[0], xs[days - 1] + 86400] }, y: { range: (u, min, max) => [0, Math.max(5, max)] } },
       axes: [
         { ...axis, grid: { show: false }, size: 28, values: (u, at) => at.map((t) => new Date(t * 1000).toISOString().slice(5, 10)), space: 70, incrs: [86400, 2 * 86400, 5 * 86400, 7 * 86400, 14 * 86400, 30 * 86400] },
-        { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000], space: 40 },
+        { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000], space: 28 },
       ],
       series,
       hooks: { setCursor: [(u) => point(u.cursor.idx)] },
