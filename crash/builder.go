@@ -405,7 +405,7 @@ func (b *builder) programCounter(s *stream, rec *klog.Record, l pcLine) {
 		}
 		return
 	}
-	f := Frame{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module, BuildID: l.sym.buildID, Reliable: true}
+	f := Frame{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module, BuildID: l.sym.buildID, File: l.file, Line: l.line, Reliable: true}
 	if s.to == targetMain && len(b.rep.Frames) == 0 && s.label == "" {
 		if b.pc != nil {
 			return

@@ -55,7 +55,7 @@ func stackNames(r *Report) []string {
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		if f.Reliable && !f.Inline && f.Function != "" && len(names) < maxAligned {
-			names = append(names, portableName(f.Function))
+			names = append(names, PortableName(f.Function))
 		}
 	}
 	return names

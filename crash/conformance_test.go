@@ -156,7 +156,7 @@ func TestPeerCases(t *testing.T) {
 		if first.Guilty != nil {
 			got = first.Guilty.Function
 		}
-		if strings.TrimPrefix(portableName(got), "sys_") == strings.TrimPrefix(portableName(c.frame), "sys_") {
+		if strings.TrimPrefix(PortableName(got), "sys_") == strings.TrimPrefix(PortableName(c.frame), "sys_") {
 			right++
 			top3++
 			continue
@@ -198,7 +198,7 @@ func near(r *Report, function string, n int) bool {
 		if !f.Reliable || f.Inline || noise.has(f.Function) {
 			continue
 		}
-		if portableName(f.Function) == portableName(function) {
+		if PortableName(f.Function) == PortableName(function) {
 			return true
 		}
 		if n--; n == 0 {

@@ -296,9 +296,9 @@ var syscallPrefixes = []string{
 	"__se_sys_", "__do_sys_", "ksys_", "SyS_", "SYSC_", "C_SYSC_", "compat_SyS_", "__sys_", "sys_",
 }
 
-// portableName is a function's name as it is on every architecture and with
+// PortableName returns a function's name as it is on every architecture and with
 // every compiler: suffixes stripped, the wrappers of a system call unified.
-func portableName(name string) string {
+func PortableName(name string) string {
 	name = baseName(name)
 	for _, p := range syscallPrefixes {
 		if rest, ok := strings.CutPrefix(name, p); ok && rest != "" {

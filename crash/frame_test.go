@@ -46,8 +46,8 @@ func TestPortableName(t *testing.T) {
 		"sysfs_create_dir":     "sysfs_create_dir",
 		"<a::b as c::D>::drop": "<a::b as c::D>::drop",
 	} {
-		if got := portableName(in); got != want {
-			t.Errorf("portableName(%q) = %q, want %q", in, got, want)
+		if got := PortableName(in); got != want {
+			t.Errorf("PortableName(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -100,6 +100,8 @@ type pcLine struct {
 	prefix     pcPrefix
 	sym        symbol
 	addr       string
+	file       string // where a symbolizer put it
+	line       int
 	user       bool // user space
 	start, end int
 }
@@ -153,6 +155,7 @@ func parsePC(text []byte) (pcLine, bool) {
 		sym, n := parseSymbol(text[i:])
 		if n > 0 && sym.hasOff {
 			l.sym, l.start, l.end = sym, i, i+n
+			l.file, l.line, _ = parsePlace(bytes.TrimLeft(text[i+n:], " "))
 		}
 		return l, l.sym.name != "" || l.addr != ""
 	}

@@ -33,12 +33,12 @@ func (b *builder) sign() Signature {
 			continue
 		}
 		exact = append(exact, f.Function+"+"+strconv.FormatUint(f.Offset, 16)+"/"+strconv.FormatUint(f.Size, 16)+"@"+f.Module+"#"+f.BuildID)
-		stack = append(stack, portableName(f.Function)+"@"+f.Module)
+		stack = append(stack, PortableName(f.Function)+"@"+f.Module)
 	}
 	where := normalise(r.Headline)
 	module := ""
 	if r.Guilty != nil {
-		where, module = portableName(r.Guilty.Function), r.Guilty.Module
+		where, module = PortableName(r.Guilty.Function), r.Guilty.Module
 	}
 	if len(stack) == 1 {
 		exact = append(exact, where)

@@ -2,7 +2,7 @@ package klog
 
 // isoLine decodes what starts with an ISO 8601 stamp.
 func (r *Reader) isoLine(b []byte, t isoStamp) (int, shape) {
-	if t.n >= len(b) || b[t.n] != ' ' && b[t.n] != '\t' {
+	if t.n >= len(b) || b[t.n] != ' ' && b[t.n] != '\t' && !callerAt(b[t.n:]) {
 		return 0, bare
 	}
 	if t.frac == ',' && t.zone == ':' && t.sep == 'T' && r.rec.Transport != CI {

@@ -212,7 +212,8 @@ func (r *Reader) behindStamp(b []byte) int {
 		if b[0] == ' ' {
 			from = 1
 		}
-		if c, n := scanCaller(b[from:]); n > 0 && (from+n == len(b) || b[from+n] == ' ') {
+		if callerAt(b[from:]) {
+			c, n := scanCaller(b[from:])
 			r.rec.Caller = c
 			i = from + n
 		}

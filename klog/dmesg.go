@@ -113,12 +113,19 @@ func (r *Reader) dmesgBracket(b []byte) (int, shape) {
 }
 
 func (r *Reader) dmesgStamp(b []byte, n int, t Transport) (int, shape) {
-	if n < len(b) && b[n] != ' ' {
+	if n < len(b) && b[n] != ' ' && !callerAt(b[n:]) {
 		return 0, bare
 	}
 	r.fromPrintk()
 	r.carry(t)
 	return n + r.behindStamp(b[n:]), opened
+}
+
+// callerAt reports whether b starts with a caller, as older versions of
+// util-linux leave it: right behind the stamp.
+func callerAt(b []byte) bool {
+	_, n := scanCaller(b)
+	return n > 0 && (n == len(b) || b[n] == ' ')
 }
 
 // minute reads "[Nov23 16:29]".

@@ -262,6 +262,12 @@ var carriers = underCI([]carrier{
 	{"caller no time", Console, keeps{caller: true}, perLine(func(e event) string { return fmt.Sprintf("[%6s] %s", e.callerID(), e.text) })},
 	{"dmesg caller", Console, timeCaller, perLine(func(e event) string { return fmt.Sprintf("%s [%8s] %s", e.stamp(), e.callerID(), e.text) })},
 	{"dmesg -T", DmesgHuman, keeps{wall: true, wallUnit: second}, perLine(func(e event) string { return e.wall().Format("[Mon Jan _2 15:04:05 2006] ") + e.text })},
+	{"dmesg -T caller", DmesgHuman, keeps{wall: true, caller: true, wallUnit: second}, perLine(func(e event) string {
+		return e.wall().Format("[Mon Jan _2 15:04:05 2006]") + fmt.Sprintf("[%6s] ", e.callerID()) + e.text
+	})},
+	{"dmesg iso caller", DmesgISO, keeps{wall: true, caller: true}, perLine(func(e event) string {
+		return e.wall().Format("2006-01-02T15:04:05,000000-07:00") + fmt.Sprintf("[%6s] ", e.callerID()) + e.text
+	})},
 	{"dmesg iso", DmesgISO, keeps{wall: true}, perLine(func(e event) string { return e.wall().Format("2006-01-02T15:04:05,000000-07:00 ") + e.text })},
 	{"dmesg -d", DmesgDelta, timeOnly, perLine(func(e event) string {
 		return fmt.Sprintf("%s <%5d.%06d>] %s", strings.TrimSuffix(e.stamp(), "]"), 0, 12, e.text)
