@@ -28,7 +28,6 @@ type crashView struct {
 	Notes    []crash.Note
 	Log      []logItem
 	LogError string
-	Boot     *crash.Boot
 }
 
 // theory is a hypothesis with its evidence tied to the log.
@@ -76,9 +75,6 @@ func (s *site) crash(w http.ResponseWriter, r *http.Request) error {
 	if v.Selected != nil {
 		v.Facts = readFacts(c.Document, v.Selected)
 		v.explain()
-		if i := v.Selected.Boot; i >= 0 && i < len(c.Document.Boots) {
-			v.Boot = &c.Document.Boots[i]
-		}
 	}
 	lr := logReader{svc: s.svc, ctx: r.Context(), v: &v}
 	if err := lr.windows(q.get("log")); err != nil {

@@ -48,10 +48,10 @@ type reportHead struct {
 // gap is lines that are not shown: from First to Last, or to an end that is
 // not known.
 type gap struct {
-	Crash, Report int
-	ID            string // of the crash
-	First, Last   int    // Last is 0 for the end of the log
-	Down, Up      bool   // whether there are lines to grow from: above, below
+	ID          string // of the crash
+	Report      int    // the selected one
+	First, Last int    // Last is 0 for the end of the log
+	Down, Up    bool   // whether there are lines to grow from: above, below
 }
 
 // Lines tells how many lines the gap has, in words.

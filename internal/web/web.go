@@ -221,7 +221,8 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, page s
 	if err := s.pages[page].ExecuteTemplate(&b, "layout", l); err != nil {
 		return fmt.Errorf("render %s: %w", page, err)
 	}
-	return s.write(w, r, status, b.Bytes())
+	s.write(w, r, status, b.Bytes())
+	return nil
 }
 
 // origin returns the address under which the reader sees this server, for lines
@@ -239,13 +240,13 @@ func (s *site) fragment(w http.ResponseWriter, r *http.Request, page, name strin
 	if err := s.pages[page].ExecuteTemplate(&b, name, view); err != nil {
 		return fmt.Errorf("render %s of %s: %w", name, page, err)
 	}
-	return s.write(w, r, http.StatusOK, b.Bytes())
+	s.write(w, r, http.StatusOK, b.Bytes())
+	return nil
 }
 
-func (s *site) write(w http.ResponseWriter, r *http.Request, status int, html []byte) error {
+func (s *site) write(w http.ResponseWriter, r *http.Request, status int, html []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "private, no-cache")
 	writeMaybeGzip(w, r, status, html)
-	return nil
 }
