@@ -58,6 +58,7 @@ type builder struct {
 	rank     Rank
 	format   *Format
 	bare     bool // opened by structure alone: no headline yet
+	implied  Kind // what the details of a bare report speak for
 	dump     bool // a stack dump that somebody asked for, not a complaint
 	cut      bool // opened by "cut here"
 	stage    stage

@@ -35,14 +35,21 @@ var details = []detail{
 	{"arm64/table", "[{address:hex}] pgd=", "[0000000000000010] pgd=0000000000000000, p4d=0000000000000000", ""},
 	{"arm64/table-user", "user pgtable: ", "user pgtable: 4k pages, 48-bit VAs, pgdp=0000000041b0b000", ""},
 	{"arm64/table-swapper", "swapper pgtable: ", "swapper pgtable: 4k pages, 48-bit VAs, pgdp=0000000041b0b000", ""},
-	{"arm64/call-info", "Hardware name: {hardware:rest}", "Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2-debian-1.16.2-1 04/01/2014", ""},
+	{"hardware", "Hardware name: {hardware:rest}", "Hardware name: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2-debian-1.16.2-1 04/01/2014", ""},
 	{"process", "Process {comm:any} (pid: {pid:int}", "Process swapper/0 (pid: 1, stack limit = 0x00000000d0f9bd2e)", ""},
 	{"hung/echo", "\"echo 0 > /proc/sys/kernel/hung_task_timeout_secs\"", "\"echo 0 > /proc/sys/kernel/hung_task_timeout_secs\" disables this message.", ""},
 	{"sched/in-atomic", "in_atomic(): {:rest}", "in_atomic(): 1, irqs_disabled(): 0, non_block: 0, pid: 123, name: foo", ""},
 	{"sched/preempt", "preempt_count: {:rest}", "preempt_count: 1, expected: 0", ""},
 	{"sched/depth", "RCU nest depth: ", "RCU nest depth: 0, expected: 0", ""},
+	{"irq/stamp", "irq event stamp: ", "irq event stamp: 113804", ""},
+	{"irq/last", "{:hardirqs|softirqs} last {: enabled|enabled|disabled} at ", "hardirqs last disabled at (113804): [<ffffffff881c2f9e>] idtentry_enter_cond_rcu+0x2e/0xc0", ""},
 	{"lockdep/locks", "{count:int} lock{?s} held by {comm:any}/{pid:int}", "2 locks held by foo/123:", ""},
 	{"lockdep/trying", "{comm:word} is trying to acquire lock:", "foo/123 is trying to acquire lock:", ""},
+	{"lockdep/holding", "but task is already holding lock:", "but task is already holding lock:", ""},
+	{"lockdep/depends", "which lock already depends on the new lock.", "which lock already depends on the new lock.", ""},
+	{"lockdep/recursive", "May be due to missing lock nesting notation", " May be due to missing lock nesting notation", ""},
+	{"lockdep/usage", "inconsistent {", "inconsistent {SOFTIRQ-ON-W} -> {IN-SOFTIRQ-W} usage.", ""},
+	{"lockdep/rcu-active", "rcu_scheduler_active = ", "rcu_scheduler_active = 2, debug_locks = 1", ""},
 	{"lockdep/other", "other info that might help us debug this:", "other info that might help us debug this:", ""},
 	{"lockdep/chain", "the existing dependency chain (in reverse order) is:", "the existing dependency chain (in reverse order) is:", ""},
 	{"lockdep/deadlock", "*** DEADLOCK ***", " *** DEADLOCK ***", ""},
@@ -71,4 +78,15 @@ var details = []detail{
 	{"panic/smp-stop", "SMP: stopping secondary CPUs", "SMP: stopping secondary CPUs", ""},
 	{"panic/ftrace", "Dumping ftrace buffer:", "Dumping ftrace buffer:", ""},
 	{"panic/ftrace-empty", "(ftrace buffer empty)", "   (ftrace buffer empty)", ""},
+}
+
+// implied are the kinds that a detail speaks for where the headline is lost.
+var implied = map[string]Kind{
+	"x86/pf-access": KindPageFault, "x86/pf-error": KindPageFault, "arm64/mem-abort": KindPageFault, "arm64/data-abort": KindPageFault,
+	"kasan/access": KindKASAN, "kasan/free-addr": KindKASAN, "kasan/object": KindKASAN, "kasan/located": KindKASAN, "kasan/physical": KindKASAN, "kasan/memory-state": KindKASAN,
+	"kfence/access": KindKFENCE, "kfence/oob": KindKFENCE, "kfence/invalid": KindKFENCE, "kfence/corrupt": KindKFENCE,
+	"kmsan/bytes": KindKMSAN, "ubsan/index": KindUBSAN, "ubsan/shift": KindUBSAN, "ubsan/load": KindUBSAN,
+	"hung/echo": KindHungTask, "sched/in-atomic": KindAtomicSleep, "rcu/detected": KindRCUStall, "rcu/ticks": KindRCUStall,
+	"lockdep/trying": KindDeadlock, "lockdep/holding": KindDeadlock, "lockdep/depends": KindDeadlock, "lockdep/chain": KindDeadlock, "lockdep/deadlock": KindDeadlock, "lockdep/recursive": KindDeadlock,
+	"lockdep/usage": KindLockState, "lockdep/rcu-active": KindRCUUsage, "oom/constraint": KindOOM, "workqueue/last": KindAtomicSleep,
 }

@@ -112,7 +112,7 @@ func (b *builder) verdict() verdict {
 		return isDump
 	case !b.bare:
 		return isReport
-	case b.cut && frames > 0, b.seen.end && frames > 0, b.pc != nil && b.seen.regs:
+	case b.cut && frames > 0, b.seen.end && frames > 0, b.pc != nil && b.seen.regs, b.implied != KindNone && frames > 0:
 		return isReport
 	case (b.atStart || b.lost > 0) && frames > 1 && b.inferred() != KindUnknown:
 		// dump_stack() prints such stacks too; what a report's own functions
@@ -261,6 +261,9 @@ var inferKinds = []struct {
 // inferred is the kind that the report's stack, registers and code speak for.
 func (b *builder) inferred() Kind {
 	r := &b.rep
+	if b.implied != KindNone {
+		return b.implied
+	}
 	for _, k := range inferKinds {
 		for i := range r.Frames {
 			if f := &r.Frames[i]; f.Reliable && baseName(f.Function) == k.function {

@@ -124,7 +124,6 @@ func compileGrammar() (*grammar, error) {
 			heads.add(h, i)
 		}
 	}
-	g.heads = heads.build()
 	g.needles = buildNeedles(needles)
 	for i := range details {
 		d := &details[i]
@@ -137,11 +136,15 @@ func compileGrammar() (*grammar, error) {
 			if h == "" {
 				return nil, fmt.Errorf("detail %s: must start with a literal", d.id)
 			}
+			if _, ok := implied[d.id]; ok && len(h) >= headBytes {
+				heads.add(h, noFormat)
+			}
 			if at := g.detailAt[h[0]]; len(at) == 0 || at[len(at)-1] != i {
 				g.detailAt[h[0]] = append(at, i)
 			}
 		}
 	}
+	g.heads = heads.build()
 	return g, nil
 }
 

@@ -39,6 +39,7 @@ const (
 
 // The kinds.
 const (
+	KindNone            Kind = "" // no kind at all
 	KindUnknown         Kind = "unknown"
 	KindNullDeref       Kind = "null-ptr-deref"
 	KindPageFault       Kind = "page-fault"

@@ -146,7 +146,26 @@ func (p *Parser) headless(s *stream, rec *klog.Record, text []byte) {
 		p.openBare(s, rec)
 		s.cur.stage = stageBody
 		s.cur.programCounter(s, rec, l)
+		return
 	}
+	if d := p.detail(text); d != nil && implied[d.id] != KindNone {
+		p.openBare(s, rec)
+		s.cur.implied = implied[d.id]
+		s.cur.captured(d.id, rec, &p.caps, false)
+	}
+}
+
+// detail returns the detail that text, without leading blanks, is.
+func (p *Parser) detail(text []byte) *compiledDetail {
+	if len(text) == 0 {
+		return nil
+	}
+	for _, i := range p.g.detailAt[text[0]] {
+		if d := &p.g.details[i]; d.p.match(text, &p.caps) {
+			return d
+		}
+	}
+	return nil
 }
 
 // idle counts a line that is not of the open report, and closes the report
@@ -267,6 +286,13 @@ func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
 		cur.headline(f.Format, rec, &p.caps, false)
 		cur.grow(rec)
 		return
+	case cur != nil && cur.stage == stageHead && cur.format == f.Format && cur.headLine == 0:
+		// A symbolizer prints the headline once for each inlined function; the
+		// last of them is the one the kernel printed.
+		cur.named = nil
+		cur.headline(f.Format, rec, &p.caps, true)
+		cur.grow(rec)
+		return
 	case cur != nil && cur.stage == stageHead && f.Rank != RankReport && f.Rank < cur.rank:
 		cur.headline(f.Format, rec, &p.caps, true)
 		cur.grow(rec)
@@ -380,11 +406,7 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		b.registers(s, rec, regs, arch)
 		return true
 	}
-	for _, i := range p.g.detailAt[trimmed[0]] {
-		d := &p.g.details[i]
-		if !d.p.match(trimmed, &p.caps) {
-			continue
-		}
+	if d := p.detail(trimmed); d != nil {
 		shift := len(text) - len(trimmed)
 		for j := range p.caps.c {
 			p.caps.c[j].start += shift
@@ -393,6 +415,9 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		p.caps.text = text
 		if b.stage < stageEnded {
 			b.captured(d.id, rec, &p.caps, false)
+			if k := implied[d.id]; b.bare && b.implied == KindNone {
+				b.implied = k
+			}
 		}
 		if d.id == "nmi/sending" {
 			p.lastNMI = b

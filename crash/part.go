@@ -92,6 +92,9 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 				at[0], at[1] = at[0]+shift, at[1]+shift
 			}
 			b.cpuLine(rec, l)
+			if !s.sticky {
+				s.label = "" // the stack announced before was not printed
+			}
 			if b.format == nil || b.format.Rank != RankCause {
 				enter()
 			}

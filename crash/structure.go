@@ -77,8 +77,6 @@ var structureTable = []struct {
 	{"page_owner tracks the page as ", partSub},
 	{"RCU grace-period kthread stack dump:", partSub},
 	{"Stack dump where RCU GP kthread last ran:", partSub},
-	{"hardirqs last ", partSub},
-	{"softirqs last ", partSub},
 	{"Showing all locks held in the system:", partSub},
 	{"-> #", partSub},
 	{"read to ", partSub},

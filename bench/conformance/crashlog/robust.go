@@ -134,6 +134,9 @@ func (s *scorer) headLost(c *testCase, want *crash.Report) {
 			r = first(doc)
 		}
 		h.Detected.add(r != nil)
+		if r == nil {
+			s.miss(c, "not found without its first %d lines", cut)
+		}
 		if r != nil && want.Guilty != nil {
 			h.Guilty.add(r.Guilty != nil && same(r.Guilty.Function, want.Guilty.Function))
 		}
