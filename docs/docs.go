@@ -5,5 +5,5 @@ import "embed"
 
 // Files are the Markdown pages; index.md is the first.
 //
-//go:embed *.md
+//go:embed *.md schemas
 var Files embed.FS

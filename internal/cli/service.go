@@ -30,6 +30,7 @@ type node struct {
 	db     *store.DB
 	blobs  *store.Blobs
 	record *record.Service
+	owners recordOwners
 	log    *slog.Logger
 }
 
@@ -46,7 +47,7 @@ func openNode(ctx context.Context, c nodeConfig) (*node, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, usagef("data folder: %w", err)
 	}
-	n := &node{log: c.Log}
+	n := &node{log: c.Log, owners: newRecordOwners(c.Owners, c.Log)}
 	var err error
 	if n.db, err = store.OpenSQLite(ctx, filepath.Join(c.Data, "ringside.db"), store.SQLiteOptions{}); err != nil {
 		return nil, fmt.Errorf("open the database in %s: %w", c.Data, err)
@@ -60,7 +61,7 @@ func openNode(ctx context.Context, c nodeConfig) (*node, error) {
 		Analyzer: record.AnalyzerFunc(func(ctx context.Context, r io.Reader) (*crash.Document, error) {
 			return crash.Parse(ctx, r, crash.Options{})
 		}),
-		Owners: newRecordOwners(c.Owners, c.Log),
+		Owners: n.owners,
 	})
 	if err != nil {
 		return nil, errors.Join(err, n.close())
@@ -81,7 +82,7 @@ func (n *node) close() error {
 
 // handler is everything that the node serves.
 func (n *node) handler(token string, demo bool) (http.Handler, error) {
-	ui, err := web.New(web.Config{Service: n.record, Demo: demo, Version: release, Docs: docs.Files, Log: n.log})
+	ui, err := web.New(web.Config{Service: n.record, Demo: demo, Version: release, Owners: n.owners, Docs: docs.Files, Log: n.log})
 	if err != nil {
 		return nil, err
 	}
