@@ -43,14 +43,28 @@ type child struct {
 	peakMiB        int
 }
 
+// program returns the file to run children from: this program, or with the race
+// detector, whose memory and time are not the product's, one without it.
+func program(t *testing.T) string {
+	t.Helper()
+	if !raceEnabled {
+		exe, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return exe
+	}
+	exe := filepath.Join(t.TempDir(), "cli.test")
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-race=false", "-o", exe, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build without the race detector: %v\n%s", err, out)
+	}
+	return exe
+}
+
 // runChild runs ringside as a process of its own, with what feed writes as
 // standard input, and waits for its end, two minutes at most.
-func runChild(t *testing.T, feed func(io.Writer) error, args ...string) child {
+func runChild(t *testing.T, exe string, feed func(io.Writer) error, args ...string) child {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	peak := filepath.Join(dir, "peak")
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -70,7 +84,7 @@ func runChild(t *testing.T, feed func(io.Writer) error, args ...string) child {
 		<-fed
 		go func() { fed <- errors.Join(feed(stdin), stdin.Close()) }()
 	}
-	err = cmd.Run()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() < 0) {
 		t.Fatalf("ringside %s: %v, %s", strings.Join(args, " "), err, &errs)

@@ -2,4 +2,4 @@
 
 package cli
 
-const memoryFactor = 1
+const raceEnabled = false

@@ -2,5 +2,5 @@
 
 package cli
 
-// memoryFactor is how much more memory the race detector takes.
-const memoryFactor = 12
+// raceEnabled says that this program has the race detector in it.
+const raceEnabled = true
