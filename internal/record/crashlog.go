@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"ringside/crash"
 )
 
 const (
@@ -74,7 +72,7 @@ func crashLines(c *CrashDetail) (first, last int) {
 		if r.Index >= len(c.Document.Reports) {
 			continue // read by other rules since; the list follows when it is analysed again
 		}
-		var l crash.LineRange = c.Document.Reports[r.Index].Lines
+		l := c.Document.Reports[r.Index].Lines
 		if i == 0 || l.First < first {
 			first = max(1, l.First)
 		}
@@ -108,7 +106,7 @@ func readLines(ctx context.Context, r io.Reader, first, last int) (*LogText, err
 			size += len(line.Text)
 		}
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return &t, nil
 		case err != nil && len(t.Lines) > 0:
 			// A damaged or truncated artefact: what was read is shown, and

@@ -79,8 +79,10 @@ func (s *Service) reappeared(ctx context.Context, tx *sql.Tx, sig *sigRow, crash
 	if t <= sig.since {
 		return nil
 	}
-	var to State
-	note := ""
+	var (
+		to   State
+		note string
+	)
 	switch sig.state {
 	case StateResolved:
 		back, err := contradicts(ctx, tx, sig.resolvedIn, b.release)

@@ -166,7 +166,7 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.n += int64(n)
 	switch {
-	case err == nil || err == io.EOF:
+	case err == nil || errors.Is(err, io.EOF):
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = fmt.Errorf("%w (%d bytes came, then none for %v)", errStalled, b.n, b.stall)
 	default:

@@ -76,8 +76,8 @@ func (s *server) crashes(api huma.API) {
 			hc.SetHeader("Content-Type", "text/plain; charset=utf-8")
 			w := bufio.NewWriter(hc.BodyWriter())
 			for _, l := range t.Lines {
-				w.WriteString(l.Text)
-				w.WriteByte('\n')
+				_, _ = w.WriteString(l.Text) // the writer keeps its first error for Flush
+				_ = w.WriteByte('\n')
 			}
 			_ = w.Flush()
 		}}, nil

@@ -16,7 +16,7 @@ import (
 )
 
 // health tells that the process answers.
-func (s *server) health(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") }
+func (s *server) health(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
 
 // ready tells whether the record can take and answer.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
@@ -27,7 +27,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		newProblem(r.Context(), http.StatusServiceUnavailable, "the record does not answer; the server's log says why").write(w)
 		return
 	}
-	io.WriteString(w, "ready\n")
+	_, _ = io.WriteString(w, "ready\n")
 }
 
 // metrics counts for Prometheus, in a registry of the server's own.
