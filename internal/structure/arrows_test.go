@@ -22,23 +22,27 @@ var rooms = []struct {
 	{"crash", []string{"klog"}},
 	{"owner", nil},
 	{"diagnose", []string{"crash", "klog"}},
+	{"symbol", nil},
 
 	// The product.
 	{"docs", nil},
 	{"internal/demo", nil},
 	{"internal/store", nil},
 	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose"}},
-	{"internal/triage", []string{"artefact", "klog", "crash", "owner", "diagnose"}},
-	{"internal/render", []string{"internal/triage", "klog", "crash", "owner", "diagnose"}},
+	{"internal/triage", []string{"artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/render", []string{"internal/triage", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web",
-		"docs", "artefact", "klog", "crash", "owner", "diagnose",
+		"docs", "artefact", "klog", "crash", "owner", "diagnose", "symbol",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
+
+	// Measurements.
+	{"bench/conformance/crashlog", []string{"crash"}},
 }
 
 // libraries are the rooms that stay free of the product.
