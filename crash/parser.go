@@ -286,7 +286,7 @@ func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
 		cur.headline(f.Format, rec, &p.caps, false)
 		cur.grow(rec)
 		return
-	case cur != nil && cur.stage == stageHead && cur.format == f.Format && cur.headLine == 0:
+	case cur != nil && cur.stage == stageHead && cur.format == f.Format && cur.headLine == 0 && cur.named != nil && cur.named.Size == 0:
 		// A symbolizer prints the headline once for each inlined function; the
 		// last of them is the one the kernel printed.
 		cur.named = nil
