@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,8 @@ type File struct {
 	values    func() ([]uint64, error)
 	dwarfData *dwarf.Data
 	spans     spanIndex
+	cache     IndexCache
+	closer    io.Closer
 
 	mu    sync.Mutex
 	notes []string
@@ -83,6 +86,41 @@ func Open(name string, r io.ReaderAt, size int64) (f *File, err error) {
 	f.identify()
 	return f, nil
 }
+
+// OpenPath opens a file by its path; it has to be closed.
+func OpenPath(path string) (*File, error) {
+	r, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open symbols: %w", err)
+	}
+	info, err := r.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("open symbols: %s is not a file", path)
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	f, err := Open(path, r, info.Size())
+	if err != nil {
+		r.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f.closer = r
+	return f, nil
+}
+
+// Close closes what [OpenPath] opened.
+func (f *File) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}
+
+// KeepIndex lets the file keep its index of units in a cache. It must be called
+// before the first lookup.
+func (f *File) KeepIndex(c IndexCache) { f.cache = c }
 
 // Identity returns what the file says about its build.
 func (f *File) Identity() Identity { return f.id }

@@ -85,14 +85,7 @@ func (f *File) unitOf(addr uint64) (uint64, error) {
 	}
 	if !x.indexed {
 		x.indexed = true
-		spans, unread, err := f.dwarfData.Index()
-		if err != nil {
-			f.note("its debug information is damaged: %v", err)
-		}
-		if unread > 0 {
-			f.note("%d of its compile units cannot be read", unread)
-		}
-		x.own = spans
+		x.own = f.loadIndex()
 	}
 	if s, ok := dwarf.Find(x.own, addr); ok {
 		return s.Unit, nil
