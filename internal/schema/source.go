@@ -89,7 +89,8 @@ func (p *pkg) declaration(g *ast.GenDecl) {
 			}
 			for _, v := range spec.Values {
 				if lit, ok := v.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-					if text, err := strconv.Unquote(lit.Value); err == nil {
+					// An empty constant is what a field has before it is known.
+					if text, err := strconv.Unquote(lit.Value); err == nil && text != "" {
 						p.values[name.Name] = append(p.values[name.Name], text)
 					}
 				}
