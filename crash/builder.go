@@ -66,9 +66,11 @@ type builder struct {
 	named    *Location // the function the headline names
 	file     string    // the place the headline names
 	fileLine int
-	detailPC *Location // "IP: foo+0x1/0x2" of older x86
-	lost     int64     // records lost while it was open
-	atStart  bool      // began with the first lines of the boot in the input
+	detailPC *Location  // "IP: foo+0x1/0x2" of older x86
+	sites    []Location // where lockdep says that locks were taken
+	holder   HeldLock   // whose locks are being listed
+	lost     int64      // records lost while it was open
+	atStart  bool       // began with the first lines of the boot in the input
 	last     lastLine
 	quiet    int // lines of its stream since the last one that belonged to it
 	headLine int // lines read since the last headline

@@ -192,7 +192,7 @@ func firstReport(doc *Document) *Report {
 
 // near reports whether function is among the first n candidates of the stack.
 func near(r *Report, function string, n int) bool {
-	noise := sharedNoise()
+	noise := viewOf(r.Kind)
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		if !f.Reliable || f.Inline || noise.has(f.Function) {

@@ -144,6 +144,7 @@ func (b *builder) finish(hardware string, open bool) {
 	if r.Arch == "" {
 		r.Arch = archOf(r.Kernel, "")
 	}
+	r.waiting()
 	r.Guilty = b.chooseGuilty()
 	if r.Guilty != nil && r.Guilty.File == "" && r.Kind == KindBug && b.pc != nil && baseName(b.pc.Function) == r.Guilty.Function {
 		r.Guilty.File, r.Guilty.Line = b.file, b.fileLine
@@ -164,10 +165,16 @@ func (b *builder) finish(hardware string, open bool) {
 func refine(b *builder) {
 	r := &b.rep
 	switch {
-	case r.Kind == KindWarning && strings.HasPrefix(b.file, "lib/refcount.c"):
+	case r.Kind == KindWarning && strings.HasSuffix(b.file, "lib/refcount.c"):
 		r.Kind = KindRefcount
 	case r.Kind == KindWarning && strings.HasSuffix(b.file, "lib/debugobjects.c"):
 		r.Kind = KindODebug
+	case r.Kind == KindWarning && strings.HasSuffix(b.file, "lib/kobject.c"):
+		r.Kind = KindKobject
+	case r.Kind == KindWarning && strings.HasSuffix(b.file, "lib/ref_tracker.c"):
+		r.Kind = KindRefTracker
+	case r.Kind == KindWarning && strings.HasSuffix(b.file, "kernel/locking/lockdep.c"):
+		r.Kind = KindLockdep
 	case r.Kind == KindBug && strings.HasSuffix(b.file, "lib/list_debug.c"):
 		r.Kind = KindListCorruption
 	case (r.Kind == KindBug || r.Kind == KindWarning) && strings.HasSuffix(b.file, "mm/usercopy.c"):

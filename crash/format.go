@@ -23,6 +23,9 @@ type Format struct {
 	// Bare is set for a wording so general that other programs print it too.
 	// It counts only with the kernel's time stamp or tag in front of it.
 	Bare bool
+	// Joins is set for a line that many kinds of report print in their middle.
+	// It is a headline only where no report is open.
+	Joins bool
 	// Stack names the stack that follows the line within its report, where it
 	// is not the report's own.
 	Stack string

@@ -8,95 +8,146 @@ import (
 var sharedNoise = sync.OnceValue(buildNoise)
 
 // chooseGuilty picks the function that a report is about and says by which
-// rule. The order is: the function that the kernel names, where the program
-// counter was, the innermost frame of the stack; and of these the first that is
-// not there only on behalf of its caller (noise.go).
+// rule. The order is: where a lock was taken that should not be held, the
+// function that the kernel names, the operation that does not end, where the
+// program counter was, the innermost frame of the stack; and of these the first
+// that is not there only on behalf of its caller (noise.go).
 func (b *builder) chooseGuilty() *Location {
-	n := sharedNoise()
 	r := &b.rep
-	file, line := b.file, b.fileLine
-	if b.named != nil && !n.has(b.named.Function) && !b.hang() {
+	v := viewOf(r.Kind)
+	if g := b.heldLock(v); g != nil {
+		return g
+	}
+	if b.named != nil && !v.has(b.named.Function) && !b.hang() {
 		g := *b.named
 		g.Why = "named in the headline"
 		if r.Kind == KindWarning || r.Kind == KindFilesystem {
-			g.File, g.Line = file, line
+			g.File, g.Line = b.file, b.fileLine
 		}
-		b.placed(&g)
-		return clean(&g)
+		return b.placed(&g)
 	}
 	frames := r.Frames
-	if b.hang() {
-		frames = afterInterrupt(frames)
-	}
 	if r.Class == ClassHang {
+		if b.hang() {
+			frames = afterInterrupt(frames)
+		}
 		if g := waitsFor(frames); g != nil {
-			return g
+			return b.placed(g)
 		}
 	}
 	if b.hang() || r.Kind == KindStackOverflow && !recursive(frames) {
-		if g := operation(frames, n); g != nil {
-			b.placed(g)
-			return clean(g)
+		if g := b.stuckIn(frames, v); g != nil {
+			return b.placed(g)
 		}
 	}
 	if b.pc != nil && b.pc.Function == "" && !b.hang() {
 		// A jump to nowhere: whoever called it is the first on the stack.
-		if f := firstCaller(frames, n); f != nil {
-			g := f.location("called an address outside the kernel's code")
-			return clean(g)
+		if f := firstCaller(frames, v); f != nil {
+			return b.placed(f.location("called an address outside the kernel's code"))
 		}
 	}
-	if b.detailPC != nil && b.pc == nil && !n.has(b.detailPC.Function) {
+	if b.detailPC != nil && b.pc == nil && !v.has(b.detailPC.Function) {
 		g := *b.detailPC
 		g.Why = "instruction pointer of the fault"
-		b.placed(&g)
-		return clean(&g)
+		return b.placed(&g)
 	}
-	for i := range frames {
-		f := &frames[i]
-		if !f.Reliable || f.Inline || f.Function == "" || n.has(f.Function) {
+	if f := firstCaller(frames, v); f != nil {
+		g := f.location(frameWhy(f, f == &frames[0]))
+		if f.Context == "pc" && g.File == "" && r.Kind == KindBug {
+			g.File, g.Line = b.file, b.fileLine
+		}
+		return b.placed(g)
+	}
+	return b.leastGeneral(frames, v)
+}
+
+// frameWhy says why a frame is the one to blame.
+func frameWhy(f *Frame, first bool) string {
+	switch {
+	case f.Context == "pc":
+		return "program counter"
+	case f.Context == "interrupted":
+		return "program counter when the watchdog looked"
+	case first:
+		return "innermost frame"
+	}
+	return "innermost frame that is not there on behalf of its caller"
+}
+
+// heldLock returns where a lock was taken that must not be held any more.
+func (b *builder) heldLock(v view) *Location {
+	if b.rep.Kind != KindLockdep || len(b.sites) == 0 || b.format == nil {
+		return nil
+	}
+	switch b.format.Reason {
+	case "held lock freed", "still has locks held", "lock held when returning to user space":
+		for i := range b.sites {
+			if g := b.sites[i]; g.Function != "" {
+				g.Why = "took the lock that is still held"
+				return b.placed(&g)
+			}
+		}
+	}
+	return nil
+}
+
+// stuckIn returns the operation that does not end: on the main stack, or where
+// that shows nothing on the others that were taken of running tasks.
+func (b *builder) stuckIn(frames []Frame, v view) *Location {
+	if g := operation(frames, v); g != nil {
+		return g
+	}
+	if firstCaller(frames, v) != nil {
+		return nil
+	}
+	for i := range b.rep.Stacks {
+		s := &b.rep.Stacks[i]
+		if s.Name == "rcu kthread" {
 			continue
 		}
-		why := "innermost frame that is not there on behalf of its caller"
-		switch {
-		case f.Context == "pc":
-			why = "program counter"
-		case f.Context == "interrupted":
-			why = "program counter when the watchdog looked"
-		case i == 0:
-			why = "innermost frame"
+		rest := afterInterrupt(s.Frames)
+		if g := waitsFor(rest); g != nil {
+			return g
 		}
-		g := f.location(why)
-		if f.Context == "pc" && g.File == "" && r.Kind == KindBug {
-			g.File, g.Line = file, line
+		if g := operation(rest, v); g != nil {
+			return g
 		}
-		b.placed(g)
-		return clean(g)
 	}
-	// Nothing but infrastructure: say so, and name the least general of it.
+	return nil
+}
+
+// leastGeneral names somebody where the stack shows nothing but infrastructure.
+func (b *builder) leastGeneral(frames []Frame, v view) *Location {
+	const why = "the stack shows only infrastructure"
+	if len(b.sites) > 0 && b.rep.Class == ClassLocking && !v.has(b.sites[0].Function) {
+		g := b.sites[0]
+		g.Why = "takes the lock"
+		return b.placed(&g)
+	}
 	if b.named != nil {
 		g := *b.named
 		g.Why = "named in the headline; the stack shows nothing more specific"
-		if r.Kind == KindWarning {
-			g.File, g.Line = file, line
+		if b.rep.Kind == KindWarning {
+			g.File, g.Line = b.file, b.fileLine
 		}
-		return clean(&g)
+		return b.placed(&g)
 	}
-	for _, stop := range []func(group int) bool{
-		func(group int) bool { return group == notNoise || group == noiseEntry },
-		func(group int) bool { return group != noiseReport },
+	for _, general := range []func(role) bool{
+		func(r role) bool { return r == roleReport || r == roleLock || r == roleEntry },
+		func(r role) bool { return r == roleReport || r == roleEntry },
+		func(r role) bool { return r == roleReport },
+		func(r role) bool { return false },
 	} {
 		for i := range frames {
-			f := &frames[i]
-			if f.Reliable && !f.Inline && f.Function != "" && stop(n.group(f.Function)) {
-				return clean(f.location("the stack shows only infrastructure"))
+			if f := &frames[i]; f.blamable() && !general(v.n.role(f.Function)) {
+				return b.placed(f.location(why))
 			}
 		}
 	}
 	for i := range frames {
 		f := &frames[i]
-		if f.Function != "" && !f.Inline && !n.has(f.Function) {
-			return clean(f.location("only unreliable frames"))
+		if f.Function != "" && !f.Inline && !v.has(f.Function) {
+			return b.placed(f.location("only unreliable frames"))
 		}
 	}
 	return nil
@@ -104,35 +155,39 @@ func (b *builder) chooseGuilty() *Location {
 
 func (b *builder) hang() bool { return b.rep.Kind.Family() == "stall" }
 
-// placed gives g the file and line of a frame of the same function, if a
-// symbolizer put them into the log.
-func (b *builder) placed(g *Location) {
-	if g.File != "" {
-		return
-	}
-	for i := range b.rep.Frames {
-		if f := &b.rep.Frames[i]; f.Function == g.Function && f.File != "" {
-			g.File, g.Line = f.File, f.Line
-			return
+// placed completes a choice: the function is named as in the source (the frame
+// keeps the symbol as printed), with its file where a symbolizer put one into
+// the log.
+func (b *builder) placed(g *Location) *Location {
+	if g.File == "" {
+		for i := range b.rep.Frames {
+			if f := &b.rep.Frames[i]; f.Function == g.Function && f.File != "" {
+				g.File, g.Line = f.File, f.Line
+				break
+			}
 		}
 	}
+	g.Function = baseName(g.Function)
+	return g
 }
 
 func (f *Frame) location(why string) *Location {
 	return &Location{Function: f.Function, Offset: f.Offset, Size: f.Size, Module: f.Module, File: f.File, Line: f.Line, Why: why}
 }
 
-// clean strips the compiler's suffixes: the guilty function is named as in the
-// source. The frame keeps the symbol as printed.
-func clean(l *Location) *Location {
-	l.Function = baseName(l.Function)
-	return l
-}
+// blamable reports whether a frame names a function that was really there.
+func (f *Frame) blamable() bool { return f.Reliable && !f.Inline && f.Function != "" }
 
-// firstCaller returns the first reliable frame that can be blamed for a call.
-func firstCaller(frames []Frame, n *noise) *Frame {
+// firstCaller returns the first reliable frame that can be blamed. The search
+// ends at the code that runs the work of others: what is below it was only
+// interrupted, or handed the work over long ago.
+func firstCaller(frames []Frame, v view) *Frame {
 	for i := range frames {
-		if f := &frames[i]; f.Reliable && !f.Inline && f.Function != "" && !n.has(f.Function) {
+		f := &frames[i]
+		if !f.blamable() {
+			continue
+		}
+		if !v.has(f.Function) || v.n.role(f.Function) == roleDispatch {
 			return f
 		}
 	}
@@ -160,21 +215,27 @@ func waitsFor(frames []Frame) *Location {
 
 // operation returns the function that the innermost dispatcher on the stack
 // called and that has not ended.
-func operation(frames []Frame, n *noise) *Location {
+func operation(frames []Frame, v view) *Location {
+	const why = "the operation that does not end"
 	var last *Frame
 	for i := range frames {
 		f := &frames[i]
-		if !f.Reliable || f.Inline || f.Function == "" {
+		if !f.blamable() {
 			continue
 		}
 		name := baseName(f.Function)
-		if dispatchers[name] {
-			if last != nil {
-				return last.location("the operation that does not end")
+		switch {
+		case isCompat(name) && !dispatchers[name]:
+			if last == nil {
+				last = f
+			} else {
+				return last.location(why)
 			}
-			continue
-		}
-		if !n.has(name) {
+		case dispatchers[name]:
+			if last != nil {
+				return last.location(why)
+			}
+		case !v.has(name):
 			last = f
 		}
 	}
@@ -182,14 +243,20 @@ func operation(frames []Frame, n *noise) *Location {
 }
 
 // recursive reports whether a stack ran out by one function calling itself,
-// which then is the one to blame, however deep the call came from.
+// which then is the one to blame, however deep the call came from. Where several
+// functions call each other in a circle, the operation is.
 func recursive(frames []Frame) bool {
-	count := map[string]int{}
+	last, count := "", 0
 	for i := range frames {
-		if f := &frames[i]; f.Reliable && !f.Inline {
-			if count[f.Function]++; count[f.Function] >= 3 {
+		f := &frames[i]
+		switch {
+		case !f.blamable():
+		case f.Function == last:
+			if count++; count >= 3 {
 				return true
 			}
+		default:
+			last, count = f.Function, 1
 		}
 	}
 	return false
@@ -206,7 +273,7 @@ func afterInterrupt(frames []Frame) []Frame {
 			return frames[i:]
 		}
 	}
-	for i := len(frames) - 1; i >= 0; i-- {
+	for i := range frames {
 		if isInterruptEntry(baseName(frames[i].Function)) && i+1 < len(frames) {
 			return frames[i+1:]
 		}
@@ -218,8 +285,9 @@ func isInterruptEntry(name string) bool {
 	switch name {
 	case "asm_sysvec_apic_timer_interrupt", "apic_timer_interrupt", "asm_common_interrupt", "common_interrupt", "ret_from_intr",
 		"el1_irq", "el1h_64_irq", "el1h_64_irq_handler", "__irq_svc", "asm_exc_nmi", "end_repeat_nmi", "nmi", "asm_sysvec_call_function_single",
-		"asm_sysvec_reschedule_ipi", "asm_sysvec_irq_work", "handle_exception", "ret_from_exception":
+		"asm_sysvec_call_function", "asm_sysvec_reschedule_ipi", "asm_sysvec_irq_work", "call_function_single_interrupt", "reschedule_interrupt",
+		"irq_work_interrupt", "decrementer_common", "decrementer_common_virt", "hardware_interrupt_common", "handle_exception", "ret_from_exception":
 		return true
 	}
-	return false
+	return strings.HasPrefix(name, "smp_trace_apic_timer_interrupt_entry")
 }

@@ -271,10 +271,17 @@ func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
 		return
 	case cur != nil && !cur.bare && cur.rep.Kind == f.Kind && (f.Alone || f.Rank == RankOops) && cur.stage < stageEnded:
 		// More about the same event: "Out of memory: Killed process".
+		if len(p.caps.get("owner")) > 0 {
+			cur.blockedOn(rec, &p.caps)
+		}
 		cur.captured(f.ID, rec, &p.caps, false)
 		if f.Stack != "" {
 			s.label, s.sticky = f.Stack, true
 		}
+		cur.grow(rec)
+		return
+	case f.Joins && cur != nil && !cur.bare && cur.stage < stageEnded:
+		cur.captured(f.ID, rec, &p.caps, false)
 		cur.grow(rec)
 		return
 	case f.Alone:
@@ -370,7 +377,18 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 	if len(trimmed) == 0 {
 		return false
 	}
+	if task, pid, ok := parseHolder(trimmed); ok {
+		b.holder = HeldLock{Task: task, PID: pid}
+	}
+	if l, ok := parseLock(trimmed); ok {
+		b.lockLine(rec, l)
+		return true
+	}
 	if f, ok := parseFrame(text); ok {
+		if b.stage == stageHead && b.rep.Kind.Class() == ClassLocking && len(text) == len(trimmed) && !b.seen.trace {
+			b.sites = append(b.sites, *f.location("")) // "is trying to release lock (x) at:"
+			return true
+		}
 		if b.stage == stageHead && !b.dump && f.Function != "" && len(text) == len(trimmed) && !b.seen.trace && b.bare {
 			return false // text that happens to look like a frame
 		}

@@ -139,6 +139,13 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 		if len(b.rep.Frames) > 0 {
 			s.label, s.labelCPU, s.sticky = "nmi cpu "+strconv.Itoa(n), &n, true
 		}
+	case partTaskDump:
+		// The task that was running, whatever stack was announced before: old
+		// kernels name the grace-period kthread and print no stack of it.
+		enter()
+		if s.label == "rcu kthread" {
+			s.label, s.sticky = "", false
+		}
 	case partTask:
 		if comm, pid, ok := parseTask(text); ok {
 			enter()

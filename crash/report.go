@@ -73,6 +73,8 @@ type Report struct {
 	Guilty     *Location         `json:"guilty"`
 	Frames     []Frame           `json:"frames"` // the main stack, innermost first
 	Stacks     []Stack           `json:"stacks,omitempty"`
+	Locks      []HeldLock        `json:"locks,omitempty"` // who holds, or asks for, what
+	Waits      []Wait            `json:"waits,omitempty"` // who waits for whom
 	Fault      *Fault            `json:"fault,omitempty"`
 	Taint      []string          `json:"taint"` // named, e.g. "proprietary-module"
 	TaintFlags string            `json:"taint_flags,omitempty"`
@@ -139,6 +141,29 @@ type Stack struct {
 	PID    *int      `json:"pid,omitempty"`
 	Frames []Frame   `json:"frames"`
 	Span   klog.Span `json:"span"`
+}
+
+// HeldLock is an entry of a list of held locks. Lockdep lists a lock from the
+// moment it is asked for: the last one of a task that waits is not its yet.
+type HeldLock struct {
+	Task     string    `json:"task"`
+	PID      int       `json:"pid"`
+	Lock     string    `json:"lock"`              // lockdep's class
+	Address  string    `json:"address,omitempty"` // which lock of that class
+	Function string    `json:"function"`          // who takes it
+	Span     klog.Span `json:"span"`
+	LogLine  int       `json:"log_line"`
+}
+
+// Wait is an edge of the wait-for graph: Task waits for what Holder holds.
+type Wait struct {
+	Task      string    `json:"task"`
+	PID       int       `json:"pid"`
+	On        string    `json:"on"` // "mutex", or the class of the lock
+	Holder    string    `json:"holder"`
+	HolderPID int       `json:"holder_pid"`
+	Span      klog.Span `json:"span"`
+	LogLine   int       `json:"log_line"`
 }
 
 // Fault is what the hardware or a sanitizer said about a bad access.

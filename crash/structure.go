@@ -17,6 +17,7 @@ const (
 	partContext       // "<TASK>", "</IRQ>"
 	partSub           // heading of a further stack
 	partNMI           // "NMI backtrace for cpu N"
+	partTaskDump      // "Task dump for CPU 1:"
 	partTask          // "task:foo state:D"
 	partEndTrace      // "---[ end trace"
 	partEndPanic      // "---[ end Kernel panic"
@@ -57,7 +58,7 @@ var structureTable = []struct {
 	{"<#DB>", partContext}, {"</#DB>", partContext},
 	{"<#MC>", partContext}, {"</#MC>", partContext},
 	{"<ENTRY_TRAMPOLINE>", partContext}, {"</ENTRY_TRAMPOLINE>", partContext},
-	{"<<EOE>>", partContext},
+	{"<<EOE>>", partContext}, {"<EOI>", partContext},
 	{"Allocated by task", partSub},
 	{"Freed by task", partSub},
 	{"allocated by task", partSub},
@@ -86,6 +87,7 @@ var structureTable = []struct {
 	{"kfence-#", partSub},
 	{"Preemption disabled at:", partSub},
 	{"NMI backtrace for cpu ", partNMI},
+	{"Task dump for CPU ", partTaskDump},
 	{"task:", partTask},
 	{"---[ end trace ", partEndTrace},
 	{"---[ end Kernel panic", partEndPanic},
