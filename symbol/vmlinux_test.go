@@ -3,6 +3,7 @@ package symbol_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -93,9 +94,10 @@ func addr2line(t testing.TB, file, section string, addrs []uint64) [][]level {
 func levels(lines []symbol.Line) []level {
 	var out []level
 	for _, l := range lines {
-		p := l.Path
+		p := cmp.Or(l.Path, l.File)
 		if p == "" {
-			p = l.File
+			out = append(out, level{l.Function, "??:?"})
+			continue
 		}
 		out = append(out, level{l.Function, path.Clean(p) + ":" + strconv.Itoa(l.Line)})
 	}
