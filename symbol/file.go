@@ -313,7 +313,22 @@ func (f *File) readSymbols() (*Table, error) {
 		}
 		entries = append(entries, tableEntry{addr: addr, name: s.name, kind: kind, rank: rank})
 	}
-	return newTable(entries, blob, []string{f.id.Module}, slices.Clone(f.ends)), nil
+	ends := slices.Clone(f.ends)
+	if f.bases == nil {
+		ends = append(ends, f.end())
+	}
+	return newTable(entries, blob, []string{f.id.Module}, ends), nil
+}
+
+// end is where the last section of a linked file ends.
+func (f *File) end() uint64 {
+	var end uint64
+	for _, s := range f.elf.Sections {
+		if s.Flags&elf.SHF_ALLOC != 0 && s.Flags&elf.SHF_TLS == 0 && s.Addr+s.Size >= s.Addr {
+			end = max(end, s.Addr+s.Size)
+		}
+	}
+	return end
 }
 
 // nmType returns the letter that nm prints.
