@@ -54,6 +54,7 @@ const (
 type builder struct {
 	rep      Report
 	room     *room
+	attached int // streams that it is the open report of
 	bootAt   int // position in Parser.boots, -1 where that was not kept
 	rank     Rank
 	format   *Format

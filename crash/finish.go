@@ -146,9 +146,7 @@ func (b *builder) finish(hardware string, open bool) {
 	}
 	r.waiting()
 	r.Guilty = b.chooseGuilty()
-	if r.Guilty != nil && r.Guilty.File == "" && r.Kind == KindBug && b.pc != nil && baseName(b.pc.Function) == r.Guilty.Function {
-		r.Guilty.File, r.Guilty.Line = b.file, b.fileLine
-	}
+	b.guiltyFile()
 	if r.Guilty != nil {
 		b.guiltyEvidence()
 	}

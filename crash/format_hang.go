@@ -54,7 +54,7 @@ var hangFormats = []Format{
 // them are that report's end.
 var panicFormats = []Format{
 	{ID: "panic/oops", Kind: KindPanic, Rank: RankPanic, Follows: isTrap,
-		Pattern: "Kernel panic - not syncing: {reason:Fatal exception}",
+		Pattern: "Kernel panic - not syncing: {?Oops: }{reason:Fatal exception}",
 		Example: "Kernel panic - not syncing: Fatal exception in interrupt"},
 	{ID: "panic/aiee", Kind: KindPanic, Rank: RankPanic, Follows: isTrap,
 		Pattern: "Kernel panic - not syncing: {reason:Aiee, killing interrupt handler!}",
@@ -69,7 +69,7 @@ var panicFormats = []Format{
 		Pattern: "Kernel panic - not syncing: {?KASAN: }{?KFENCE: }{?KMSAN: }{?UBSAN: }{?kernel: }{?KCSAN: }{reason:panic_on_warn set}",
 		Example: "Kernel panic - not syncing: kernel: panic_on_warn set ..."},
 	{ID: "panic/sanitizer", Kind: KindPanic, Rank: RankPanic, Follows: isWarning,
-		Pattern: "Kernel panic - not syncing: {reason:kasan.fault=panic set|kasan.fault=panic_on_write set|kfence.fault=panic set|kmsan.panic set}",
+		Pattern: "Kernel panic - not syncing: {reason:kasan.fault=panic set|kasan.fault=panic_on_write set|kfence.fault=panic set|kmsan.panic set|panic_on_kmsan set}",
 		Example: "Kernel panic - not syncing: kasan.fault=panic set ..."},
 	{ID: "panic/atomic", Kind: KindAtomicSleep, Rank: RankPanic, Follows: func(k Kind) bool { return k == KindAtomicSleep },
 		Pattern: "Kernel panic - not syncing: {reason:scheduling while atomic}",

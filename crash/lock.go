@@ -15,6 +15,8 @@ type lockLine struct {
 	lock    string // class
 	address string // of the lock, where printed and not hashed away
 	sym     symbol
+	file    string // where a symbolizer put it
+	line    int
 	held    bool // "#0:" in a list of held locks
 }
 
@@ -48,6 +50,7 @@ func parseLock(text []byte) (lockLine, bool) {
 	}
 	var n int
 	l.sym, n = parseSymbol(where)
+	l.file, l.line, _ = parsePlace(bytes.TrimLeft(where[n:], " "))
 	return l, n > 0
 }
 
@@ -56,7 +59,7 @@ func (b *builder) lockLine(rec *klog.Record, l lockLine) {
 	if len(b.sites) >= maxSites || !b.room.take(1) {
 		return
 	}
-	b.sites = append(b.sites, Location{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module})
+	b.sites = append(b.sites, Location{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module, File: l.file, Line: l.line})
 	if l.held && b.holder.Task != "" {
 		h := b.holder
 		h.Lock, h.Address, h.Function = l.lock, l.address, baseName(l.sym.name)

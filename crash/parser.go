@@ -117,7 +117,7 @@ func (p *Parser) examine(rec *klog.Record) {
 		return
 	}
 	s := p.stream(rec)
-	foreign := p.stamped && !rec.HasTime && rec.Level < 0 && rec.Transport == klog.Plain
+	foreign := p.stamped && !rec.HasTime && rec.Level < 0 && rec.Transport == klog.Plain && !s.promised()
 	text := rec.Text
 	if f := p.g.headline(text, &p.caps); f != nil && !foreign && (!f.Bare || rec.HasTime || rec.Origin == klog.OriginKernel || rec.Level >= 0) {
 		p.head(s, f, rec)
@@ -137,6 +137,11 @@ func (p *Parser) examine(rec *klog.Record) {
 	case !foreign:
 		p.idle(s, rec)
 	}
+}
+
+// promised reports whether the kernel has announced a headline and said none.
+func (s *stream) promised() bool {
+	return s.cur != nil && s.cur.cut && s.cur.bare && s.cur.stage == stageHead
 }
 
 // headless opens a report without a headline at a line that only a report has:
@@ -221,7 +226,10 @@ func (p *Parser) startBoot(rec *klog.Record) {
 
 func (p *Parser) closeAll() {
 	for _, s := range p.streams {
-		s.cur = nil
+		if s.cur != nil {
+			s.cur.attached--
+			s.cur = nil
+		}
 	}
 	clear(p.streams)
 	p.open = 0
@@ -229,6 +237,7 @@ func (p *Parser) closeAll() {
 
 func (p *Parser) detach(s *stream) {
 	if s.cur != nil {
+		s.cur.attached--
 		s.cur = nil
 		p.open--
 	}
@@ -239,6 +248,7 @@ func (p *Parser) detach(s *stream) {
 func (p *Parser) attach(s *stream, b *builder) {
 	p.detach(s)
 	s.cur = b
+	b.attached++
 	p.open++
 }
 
@@ -319,6 +329,7 @@ func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
 // panicked handles "Kernel panic": the end of the report it follows from, or a
 // report of its own.
 func (p *Parser) panicked(s *stream, f *compiledFormat, rec *klog.Record) {
+	defer p.involve(f.ID, rec)
 	if f.Follows != nil {
 		if b := p.panicCause(s, f.Follows, rec); b != nil {
 			if s.cur != b {
@@ -349,6 +360,25 @@ func (p *Parser) panicked(s *stream, f *compiledFormat, rec *klog.Record) {
 	b.evidence("panicked", f.ID, rec, 0, len(rec.Text))
 	b.grow(rec)
 }
+
+// involve marks the reports that a panic cut short: those that other callers are
+// still in the middle of, and those that came no further than their headline.
+func (p *Parser) involve(rule string, rec *klog.Record) {
+	for i := len(p.reports) - 1; i >= 0 && i >= len(p.reports)-maxInvolved; i-- {
+		b := p.reports[i]
+		if b.rep.Boot != rec.Boot || b.last.hasTime && rec.HasTime && rec.Time-b.last.time > maxPause {
+			return
+		}
+		if b.bare || b.rep.Panicked || b.stage >= stageEnded || b.format.Alone || b.attached == 0 && len(b.rep.Frames) > 0 {
+			continue
+		}
+		b.rep.Panicked = true
+		b.evidence("panicked", rule, rec, 0, len(rec.Text))
+	}
+}
+
+// maxInvolved bounds how many reports a panic is taken to cut short.
+const maxInvolved = 16
 
 // panicCause finds the report just before rec that the panic follows from.
 func (p *Parser) panicCause(s *stream, follows func(Kind) bool, rec *klog.Record) *builder {
