@@ -103,7 +103,7 @@ func SymbolizedText(w io.Writer, doc Symbolized, s Style) error {
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{st.Ambiguous, "ambiguous"}, {st.Refused, "refused"}, {st.Unknown, "unknown"}} {
+	}{{st.Resolved - st.Placed, "without a line"}, {st.Ambiguous, "ambiguous"}, {st.Refused, "refused"}, {st.Unknown, "unknown"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %d %s", part.n, part.what)
 		}
@@ -133,7 +133,7 @@ func symbolizedFrame(p *printer, f SymbolizedFrame) {
 	}
 	for _, a := range f.Answers {
 		if len(a.Lines) == 0 {
-			p.line("  %s%s%s", mark, locatedText(f, a), p.s.paint(faint, unlessEmpty(" ", a.Note)))
+			p.line("  %s%s", mark, locatedText(f, a))
 		}
 		for _, l := range a.Lines {
 			place := ""
@@ -166,13 +166,6 @@ func ambiguous(a symbol.Answer) string {
 		return " (ambiguous)"
 	}
 	return ""
-}
-
-func unlessEmpty(before, text string) string {
-	if text == "" {
-		return ""
-	}
-	return before + "(" + text + ")"
 }
 
 // SymbolEntries is the JSON of "symbol index" and "symbol fetch".
