@@ -71,7 +71,7 @@ type builder struct {
 	sites    []Location // where lockdep says that locks were taken
 	holder   HeldLock   // whose locks are being listed
 	lost     int64      // records lost while it was open
-	atStart  bool       // began with the first lines of the boot in the input
+	atStart  bool       // began with the first lines of the log, or after a gap
 	last     lastLine
 	quiet    int // lines of its stream since the last one that belonged to it
 	headLine int // lines read since the last headline
@@ -132,7 +132,6 @@ func newBuilder(rec *klog.Record, boot *Boot, room *room) *builder {
 	}
 	if boot != nil {
 		r.Kernel, r.Version, r.Arch = boot.Release, boot.Version, boot.Arch
-		b.atStart = rec.Line-boot.Line < 4
 	}
 	if len(rec.Release) > 0 && r.Kernel == "" {
 		r.Kernel = string(rec.Release)

@@ -114,7 +114,7 @@ func (b *builder) verdict() verdict {
 		return isReport
 	case b.cut && frames > 0, b.seen.end && frames > 0, b.pc != nil && b.seen.regs, b.implied != KindNone && frames > 0:
 		return isReport
-	case (b.atStart || b.lost > 0) && frames > 1 && b.inferred() != KindUnknown:
+	case (b.atStart || b.lost > 0) && frames > 1 && (b.inferred() != KindUnknown || b.seen.cpu && len(b.rep.Stacks) > 0):
 		// dump_stack() prints such stacks too; what a report's own functions
 		// are on is none of those.
 		return isReport
@@ -242,51 +242,6 @@ func (b *builder) confidence() float64 {
 		c *= 0.7
 	}
 	return c
-}
-
-// inferKinds tell what a stack without its head was, by a function that only
-// such a report has on it.
-var inferKinds = []struct {
-	function string
-	kind     Kind
-}{
-	{"kasan_report", KindKASAN}, {"__kasan_report", KindKASAN}, {"kfence_report_error", KindKFENCE},
-	{"refcount_warn_saturate", KindRefcount}, {"__list_add_valid", KindListCorruption}, {"__list_del_entry_valid", KindListCorruption},
-	{"usercopy_abort", KindUsercopy}, {"fortify_panic", KindFortify}, {"__fortify_panic", KindFortify},
-	{"__might_resched", KindAtomicSleep}, {"___might_sleep", KindAtomicSleep}, {"__schedule_bug", KindAtomicSleep},
-	{"print_circular_bug", KindDeadlock}, {"print_deadlock_bug", KindDeadlock}, {"lockdep_rcu_suspicious", KindRCUUsage},
-	{"watchdog_timer_fn", KindSoftLockup}, {"rcu_dump_cpu_stacks", KindRCUStall}, {"print_cpu_stall", KindRCUStall},
-	{"oom_kill_process", KindOOM}, {"out_of_memory", KindOOM}, {"warn_alloc", KindAllocFailure},
-	{"__ubsan_handle_out_of_bounds", KindUBSAN}, {"__warn", KindWarning}, {"warn_slowpath_fmt", KindWarning},
-	{"__stack_chk_fail", KindStackCorruption}, {"panic", KindPanic},
-	{"asm_exc_general_protection", KindGPF}, {"general_protection", KindGPF}, {"asm_exc_invalid_op", KindBug},
-	{"asm_exc_divide_error", KindDivide}, {"asm_exc_page_fault", KindPageFault}, {"page_fault", KindPageFault}, {"do_mem_abort", KindPageFault},
-}
-
-// inferred is the kind that the report's stack, registers and code speak for.
-func (b *builder) inferred() Kind {
-	r := &b.rep
-	if b.implied != KindNone {
-		return b.implied
-	}
-	for _, k := range inferKinds {
-		for i := range r.Frames {
-			if f := &r.Frames[i]; f.Reliable && baseName(f.Function) == k.function {
-				return k.kind
-			}
-		}
-	}
-	if c := r.Code; c != nil && c.Trap >= 0 && strings.HasPrefix(c.Bytes[min(2*c.Trap, len(c.Bytes)):], "0f0b") {
-		// ud2 is what BUG() and WARN() are made of; only BUG() ends the trace.
-		if b.seen.end {
-			return KindBug
-		}
-		return KindWarning
-	}
-	if _, ok := r.Registers["CR2"]; ok && b.pc != nil {
-		return KindOops
-	}
-	return KindUnknown
 }
 
 // title names a report so that the same defect gets the same name.

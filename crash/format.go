@@ -63,7 +63,7 @@ type detail struct {
 	id      string
 	pattern string
 	example string
-	reason  string
+	implies Kind // KindNone where several kinds have such a line
 }
 
 // compiledFormat is a format ready to match.
@@ -79,6 +79,7 @@ type grammar struct {
 	needles  needleIndex
 	details  []compiledDetail
 	detailAt map[byte][]int // by first byte after blanks
+	detailIn []int          // those that start with a capture
 }
 
 type compiledDetail struct {
@@ -135,11 +136,15 @@ func compileGrammar() (*grammar, error) {
 			return nil, fmt.Errorf("detail %s: %w", d.id, err)
 		}
 		g.details = append(g.details, compiledDetail{d, p})
-		for _, h := range p.heads() {
+		hs := p.heads()
+		if hs == nil {
+			g.detailIn = append(g.detailIn, i)
+		}
+		for _, h := range hs {
 			if h == "" {
-				return nil, fmt.Errorf("detail %s: must start with a literal", d.id)
+				return nil, fmt.Errorf("detail %s: an optional part alone does not start a line", d.id)
 			}
-			if _, ok := implied[d.id]; ok && len(h) >= headBytes {
+			if d.implies != KindNone && len(h) >= headBytes {
 				heads.add(h, noFormat)
 			}
 			if at := g.detailAt[h[0]]; len(at) == 0 || at[len(at)-1] != i {

@@ -68,6 +68,7 @@ type Parser struct {
 	lastNMI   *builder
 	notes     []Note
 	records   int
+	torn      int // lines left in which a report may go on whose head is lost
 }
 
 // streamKey tells streams apart: printk callers of one kernel, and the kernels
@@ -76,6 +77,10 @@ type streamKey struct {
 	caller klog.Caller
 	host   string
 }
+
+// tornLines is how many lines after a gap are looked at as the possible rest of
+// a report that began in it. The start of a log is such a gap.
+const tornLines = 24
 
 // maxBoots bounds how many boots are described.
 const maxBoots = 10_000
@@ -105,7 +110,12 @@ func (p *Parser) Record(rec *klog.Record) {
 	if rec.HasTime {
 		p.stamped = true
 	}
-	if p.open == 0 && !p.g.maybe(rec.Text) {
+	if rec.Lost > 0 || p.records == 1 {
+		p.torn = tornLines
+	} else if p.torn > 0 {
+		p.torn--
+	}
+	if p.open == 0 && p.torn == 0 && !p.g.maybe(rec.Text) {
 		return
 	}
 	p.examine(rec)
@@ -153,10 +163,33 @@ func (p *Parser) headless(s *stream, rec *klog.Record, text []byte) {
 		s.cur.programCounter(s, rec, l)
 		return
 	}
-	if d := p.detail(text); d != nil && implied[d.id] != KindNone {
+	if d := p.detail(text); d != nil && d.implies != KindNone {
 		p.openBare(s, rec)
-		s.cur.implied = implied[d.id]
+		s.cur.implied = d.implies
 		s.cur.captured(d.id, rec, &p.caps, false)
+		return
+	}
+	if p.torn == 0 {
+		return
+	}
+	// In the first lines of a log even a bare frame or the name of a task is
+	// what is left of a report. It turns out to be one only if a stack follows.
+	if f, ok := parseFrame(rec.Text); ok && f.Size > 0 && len(text) < len(rec.Text) {
+		p.openBare(s, rec)
+		s.cur.stage = stageBody
+		s.cur.frame(s, rec, f)
+		return
+	}
+	if comm, pid, ok := parseOldTask(text); ok {
+		p.openBare(s, rec)
+		s.cur.implied, s.cur.rep.Task, s.cur.rep.PID = KindHungTask, comm, &pid
+		s.cur.evidence("task", "body/task", rec, 0, len(rec.Text))
+		return
+	}
+	if l, ok := parseLock(text); ok {
+		p.openBare(s, rec)
+		s.cur.implied = KindLockdep
+		s.cur.lockLine(rec, l)
 	}
 }
 
@@ -165,9 +198,11 @@ func (p *Parser) detail(text []byte) *compiledDetail {
 	if len(text) == 0 {
 		return nil
 	}
-	for _, i := range p.g.detailAt[text[0]] {
-		if d := &p.g.details[i]; d.p.match(text, &p.caps) {
-			return d
+	for _, list := range [...][]int{p.g.detailAt[text[0]], p.g.detailIn} {
+		for _, i := range list {
+			if d := &p.g.details[i]; d.p.match(text, &p.caps) {
+				return d
+			}
 		}
 	}
 	return nil
@@ -256,6 +291,7 @@ func (p *Parser) attach(s *stream, b *builder) {
 func (p *Parser) add(rec *klog.Record) *builder {
 	b := newBuilder(rec, p.boot, &p.room)
 	b.lost = rec.Lost
+	b.atStart = p.torn > 0
 	if p.boot != nil {
 		b.bootAt = len(p.boots) - 1
 	}
@@ -463,8 +499,8 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		p.caps.text = text
 		if b.stage < stageEnded {
 			b.captured(d.id, rec, &p.caps, false)
-			if k := implied[d.id]; b.bare && b.implied == KindNone {
-				b.implied = k
+			if b.bare && b.implied == KindNone {
+				b.implied = d.implies
 			}
 		}
 		if d.id == "nmi/sending" {

@@ -65,11 +65,16 @@ func (p *Parser) adopt(s *stream, part part, rec *klog.Record, text []byte) bool
 		if _, ok := parseCPULine(text); !ok {
 			return false
 		}
-	case partTrace, partModules, partEndTrace:
+	case partTrace, partEndTrace:
+	case partModules:
+		if p.torn == 0 {
+			return false
+		}
+	case partSub, partTask:
+		if p.torn == 0 || partImplies(text) == KindNone {
+			return false
+		}
 	default:
-		return false
-	}
-	if part == partModules && p.records > 8 {
 		return false
 	}
 	p.openBare(s, rec)
@@ -83,6 +88,9 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 		if b.stage == stageHead {
 			b.stage = stageBody
 		}
+	}
+	if b.bare && b.implied == KindNone {
+		b.implied = partImplies(text)
 	}
 	switch part {
 	case partCPU:
@@ -168,6 +176,29 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 	case partEndPanic:
 		b.seen.end = true
 	}
+}
+
+// partImplies returns the kind of report that alone has such a part.
+func partImplies(text []byte) Kind {
+	for _, p := range []struct {
+		prefix string
+		kind   Kind
+	}{
+		{"Uninit was ", KindKMSAN}, {"Local variable ", KindKMSAN},
+		{"Allocated by task", KindKASAN}, {"Freed by task", KindKASAN},
+		{"kfence-#", KindKFENCE}, {"allocated by task", KindKFENCE}, {"freed by task", KindKFENCE},
+		{"RCU grace-period", KindRCUStall}, {"Task dump for CPU", KindRCUStall},
+		{"-> #", KindDeadlock}, {"Preemption disabled at", KindAtomicSleep},
+		{"read to ", KindKCSAN}, {"write to ", KindKCSAN}, {"read (marked) to ", KindKCSAN}, {"write (marked) to ", KindKCSAN},
+	} {
+		if bytes.HasPrefix(text, []byte(p.prefix)) {
+			return p.kind
+		}
+	}
+	if bytes.HasPrefix(text, []byte("task:")) && bytes.Contains(text, []byte(" state:D")) {
+		return KindHungTask
+	}
+	return KindNone
 }
 
 // onlyPC reports whether frames holds nothing but the program counter.

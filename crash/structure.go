@@ -164,6 +164,28 @@ func parseTask(text []byte) (comm string, pid int, ok bool) {
 	return comm, -1, true
 }
 
+// parseOldTask reads how kernels before 5.9 name a task of a dump, if it is in
+// uninterruptible sleep:
+//
+//	syz-executor5   D24856 10045   3712 0x00000004
+//	kworker/u4:6    D    0    53      2 0x80000000
+//	bash            D ffff88007a5a8000     0  1234      1 0x00000000
+func parseOldTask(text []byte) (comm string, pid int, ok bool) {
+	fields := bytes.Fields(text[:min(len(text), 128)])
+	n := len(fields)
+	if n < 5 || !bytes.HasPrefix(fields[n-1], []byte("0x")) || hexLen(fields[n-1]) != len(fields[n-1]) {
+		return "", 0, false
+	}
+	pid, m := atoi(fields[n-3])
+	if m == 0 || m != len(fields[n-3]) || fields[1][0] != 'D' {
+		return "", 0, false
+	}
+	if state := fields[1][1:]; spanOf(state, isDigit) != len(state) {
+		return "", 0, false
+	}
+	return clip(fields[0]), pid, true
+}
+
 // parseBanner reads
 //
 //	Linux version 6.1.0-56-amd64 (builder@host) (gcc-12 (Debian 12.2.0) 12.2.0, GNU ld ...) #1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-10-10)
