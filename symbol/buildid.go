@@ -40,16 +40,17 @@ func BuildID(r io.ReaderAt) (id string, err error) {
 // buildID looks into the note sections; files without sections have the same
 // notes in a segment.
 func buildID(f *elf.File, r io.ReaderAt) string {
+	left := uint64(maxNoteBytes)
 	for _, s := range f.Sections {
 		if s.Type == elf.SHT_NOTE && s.Flags&elf.SHF_COMPRESSED == 0 {
-			if id := noteID(readNotes(r, s.Offset, s.FileSize), f.ByteOrder); id != "" {
+			if id := noteID(readNotes(r, s.Offset, s.FileSize, &left), f.ByteOrder); id != "" {
 				return id
 			}
 		}
 	}
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_NOTE {
-			if id := noteID(readNotes(r, p.Off, p.Filesz), f.ByteOrder); id != "" {
+			if id := noteID(readNotes(r, p.Off, p.Filesz, &left), f.ByteOrder); id != "" {
 				return id
 			}
 		}
@@ -57,11 +58,14 @@ func buildID(f *elf.File, r io.ReaderAt) string {
 	return ""
 }
 
-func readNotes(r io.ReaderAt, off, n uint64) []byte {
+// readNotes reads notes and takes them off what is left to read of all notes.
+func readNotes(r io.ReaderAt, off, n uint64, left *uint64) []byte {
 	if off > 1<<62 {
 		return nil
 	}
-	b := make([]byte, min(n, maxNoteBytes))
+	n = min(n, *left)
+	*left -= n
+	b := make([]byte, n)
 	got, _ := r.ReadAt(b, int64(off)) // short notes are searched as far as they go
 	return b[:got]
 }

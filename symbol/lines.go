@@ -83,7 +83,7 @@ func (f *File) unitOf(addr uint64) (uint64, error) {
 	if s, ok := dwarf.Find(x.aranges, addr); ok {
 		return s.Unit, nil
 	}
-	if !x.indexed {
+	if !x.indexed && !f.isPadding(addr) {
 		x.indexed = true
 		x.own = f.loadIndex()
 	}
@@ -91,6 +91,22 @@ func (f *File) unitOf(addr uint64) (uint64, error) {
 		return s.Unit, nil
 	}
 	return 0, fmt.Errorf("%s: %w: its debug information does not describe %#x", f.Name, ErrNotFound, addr)
+}
+
+// isPadding reports whether .debug_aranges describes the function that addr
+// comes after. Then nothing describes addr itself, and there is no need to ask
+// every unit.
+func (f *File) isPadding(addr uint64) bool {
+	t, err := f.Symbols()
+	if err != nil {
+		return false
+	}
+	s, ok := t.Lookup(addr)
+	if !ok {
+		return false
+	}
+	_, ok = dwarf.Find(f.spans.aranges, s.Address)
+	return ok
 }
 
 // topFolders are the folders at the top of a kernel tree.

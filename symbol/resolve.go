@@ -225,15 +225,15 @@ func (r *Resolver) find(ctx context.Context, want Identity) (*File, error) {
 	if got, ok := r.found[want]; ok {
 		return got.file, got.err
 	}
-	got := foundFile{err: fmt.Errorf("%w: give the kernel's vmlinux, or a folder of symbols", ErrNotFound)}
-	for i, finder := range r.Finders {
+	got := foundFile{err: fmt.Errorf("%w: there is no file for %s; name it, or add it to a store with 'ringside symbol index'", ErrNotFound, want.what())}
+	for _, finder := range r.Finders {
 		f, err := finder.Find(ctx, want)
 		if err == nil {
 			got = foundFile{file: f}
 			break
 		}
-		// A finder that failed says more than one that does not have it.
-		if i == 0 || !errors.Is(err, ErrNotFound) {
+		// A finder that failed says more than those that do not have it.
+		if _, remote := finder.(*Debuginfod); remote || len(r.Finders) == 1 || !errors.Is(err, ErrNotFound) {
 			got.err = err
 		}
 	}

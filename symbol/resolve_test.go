@@ -66,7 +66,7 @@ func TestResolve(t *testing.T) {
 		{"other size", plain, symbol.Query{Name: "middle", Offset: 1, Size: 0x40, Kernel: testKernel}, nil, "", "its size of middle is 0x30, the log's is 0x40"},
 		{"beyond the function", plain, symbol.Query{Name: "middle", Offset: 0x31, Kernel: withID}, nil, "", "size of middle"},
 		{"unknown function", plain, symbol.Query{Name: "nowhere", Offset: 1, Size: 2}, nil, "", "does not have the function"},
-		{"unknown module", plain, symbol.Query{Name: "x", Module: "xfs"}, nil, "", "give the kernel's vmlinux"},
+		{"unknown module", plain, symbol.Query{Name: "x", Module: "xfs"}, nil, "", "there is no file for module xfs"},
 		{"raw address, not moved", plain, symbol.Query{Address: 0xffffffffa1000024}, nil, "", "Kernel Offset:"},
 		{"below all of kallsyms", running, symbol.Query{Address: 0x1000}, nil, "", "outside of all that kallsyms lists"},
 	} {

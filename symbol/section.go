@@ -20,18 +20,33 @@ const (
 	maxExpandedSection = 2 << 30
 	maxSectionRatio    = 100
 	smallSection       = 64 << 20
+	wholeSection       = 256 << 10
 )
 
-// fileSection is a section as it lies in the file.
+// fileSection is a section as it lies in the file. A small one is read as a
+// whole with the first piece: names of files are asked for by the hundred.
 type fileSection struct {
-	r    io.ReaderAt
-	off  int64
-	size uint64
+	r     io.ReaderAt
+	off   int64
+	size  uint64
+	once  sync.Once
+	whole []byte
 }
 
 func (s *fileSection) Size() uint64 { return s.size }
 
 func (s *fileSection) Read(off, n uint64) ([]byte, error) {
+	if s.size <= wholeSection {
+		s.once.Do(func() {
+			b := make([]byte, s.size)
+			if _, err := s.r.ReadAt(b, s.off); err == nil {
+				s.whole = b
+			}
+		})
+		if s.whole != nil {
+			return s.whole[off : off+n], nil
+		}
+	}
 	b := make([]byte, n)
 	if _, err := s.r.ReadAt(b, s.off+int64(off)); err != nil {
 		return nil, err
@@ -41,7 +56,7 @@ func (s *fileSection) Read(off, n uint64) ([]byte, error) {
 
 // expandedSection is a compressed section, expanded when it is first read.
 type expandedSection struct {
-	raw    fileSection
+	raw    *fileSection
 	kind   elf.CompressionType
 	size   uint64
 	expand sync.Once
@@ -100,9 +115,9 @@ func (f *File) section(s *elf.Section) dwarf.Section {
 	if s == nil || s.Type == elf.SHT_NOBITS || s.Offset >= uint64(f.size) {
 		return nil
 	}
-	raw := fileSection{r: f.r, off: int64(s.Offset), size: min(s.FileSize, uint64(f.size)-s.Offset)}
+	raw := &fileSection{r: f.r, off: int64(s.Offset), size: min(s.FileSize, uint64(f.size)-s.Offset)}
 	if s.Flags&elf.SHF_COMPRESSED == 0 {
-		return &raw
+		return raw
 	}
 	head := 12
 	if f.elf.Class == elf.ELFCLASS64 {
@@ -118,7 +133,7 @@ func (f *File) section(s *elf.Section) dwarf.Section {
 	} else {
 		size = uint64(f.elf.ByteOrder.Uint32(b[4:]))
 	}
-	raw.off, raw.size = raw.off+int64(head), raw.size-uint64(head)
+	raw = &fileSection{r: f.r, off: raw.off + int64(head), size: raw.size - uint64(head)}
 	if size > maxExpandedSection || size > (raw.size+64)*maxSectionRatio {
 		f.note("section %s claims to expand from %d to %d bytes and is not read", s.Name, raw.size, size)
 		return nil

@@ -46,8 +46,11 @@ type tableEntry struct {
 
 // newTable sorts the entries.
 func newTable(entries []tableEntry, blob []byte, modules []string, limits []uint64) *Table {
-	slices.SortStableFunc(entries, func(a, b tableEntry) int {
-		return cmp.Or(cmp.Compare(a.addr, b.addr), cmp.Compare(a.rank, b.rank))
+	slices.SortFunc(entries, func(a, b tableEntry) int {
+		if a.addr != b.addr {
+			return cmp.Compare(a.addr, b.addr)
+		}
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.name, b.name), cmp.Compare(a.module, b.module), cmp.Compare(a.kind, b.kind))
 	})
 	slices.Sort(limits)
 	return &Table{entries: entries, blob: blob, modules: modules, limits: limits}
@@ -120,8 +123,8 @@ func (t *Table) Lookup(addr uint64) (Symbol, bool) {
 	first := t.entries[i].addr
 	i = sort.Search(i, func(k int) bool { return t.entries[k].addr >= first })
 	s := t.symbol(i)
-	if s.Size > 0 && addr-s.Address >= s.Size {
-		return Symbol{}, false // between the end of a region and the next
+	if addr-s.Address >= s.Size && (s.Size > 0 || len(t.limits) > 0) {
+		return Symbol{}, false // behind the end of a region
 	}
 	return s, true
 }

@@ -118,9 +118,14 @@ func (u *unit) skipChildren(c *cursor, a *abbrev, sibling value) error {
 // scan collects the subprograms of a unit that have code. It stays on the
 // surface: types are jumped over, and so are the bodies of functions.
 func (u *unit) scan() error {
-	if u.scanned {
-		return nil
+	if !u.scanned {
+		u.scanned = true
+		u.scanErr = u.scanSurface()
 	}
+	return u.scanErr
+}
+
+func (u *unit) scanSurface() error {
 	if err := u.load(); err != nil {
 		return err
 	}
@@ -174,7 +179,6 @@ func (u *unit) scan() error {
 			break // a first entry without children
 		}
 	}
-	u.scanned = true
 	return nil
 }
 

@@ -92,8 +92,9 @@ type unit struct {
 	data    []byte // from off to end, empty until load
 	root    root
 
-	functions []function // made by scan
+	functions []function // made by scan; after an error those before it
 	scanned   bool
+	scanErr   error
 	lines     *lineTable // made by lineTable
 	linesErr  error
 }
