@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"ringside/symbol"
@@ -124,4 +125,29 @@ func TestResolverFinds(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// One resolver serves many goroutines.
+func TestResolveTogether(t *testing.T) {
+	store := symbol.OpenStore(t.TempDir())
+	if _, err := store.Add("testdata/kernel-noaranges.elf", ""); err != nil {
+		t.Fatal(err)
+	}
+	r := &symbol.Resolver{Finders: []symbol.Finder{store}}
+	defer r.Close()
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			q := symbol.Query{Name: "middle", Offset: 0x23, Size: 0x30, Return: i%2 == 0, Kernel: testKernel}
+			want := "middle kernel.c:35"
+			if q.Return {
+				want = "middle kernel.c:34"
+			}
+			answers, err := r.Resolve(t.Context(), q)
+			if err != nil || len(answers) != 1 || short(answers[0].Lines) != want {
+				t.Errorf("%+v, %v; want %s", answers, err, want)
+			}
+		})
+	}
+	wg.Wait()
 }
