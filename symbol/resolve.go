@@ -50,14 +50,14 @@ const (
 
 // Answer is one thing that a query can mean.
 type Answer struct {
-	Symbol    Symbol       `json:"symbol"`
-	Offset    uint64       `json:"offset"`
-	Lines     []Line       `json:"lines"` // innermost first; empty without debug information
-	File      string       `json:"file"`  // the ELF file that says so
-	BuildID   string       `json:"build_id,omitempty"`
-	Verified  Verification `json:"verified"`
-	Ambiguous bool         `json:"ambiguous,omitempty"` // several functions fit, and this is one
-	Note      string       `json:"note,omitempty"`      // what is missing or odd
+	Symbol    Symbol
+	Offset    uint64
+	Lines     []Line // innermost first; empty without debug information
+	File      string // the ELF file that says so
+	BuildID   string // of that file
+	Verified  Verification
+	Ambiguous bool   // several functions fit, and this is one
+	Note      string // what is missing or odd
 }
 
 // Source answers queries. The error is [ErrNotFound] where it knows nothing and

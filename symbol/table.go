@@ -13,13 +13,13 @@ import (
 
 // Symbol is a name and the addresses that belong to it.
 type Symbol struct {
-	Name    string `json:"name"`
-	Address uint64 `json:"address"`
+	Name    string
+	Address uint64
 	// Size is the distance to the next symbol, which is what the kernel prints
 	// behind the slash; 0 where no symbol follows.
-	Size   uint64 `json:"size"`
-	Module string `json:"module,omitempty"`
-	Type   byte   `json:"-"` // as nm prints it: 't', 'T', 'd', ...
+	Size   uint64
+	Module string
+	Type   byte // as nm prints it: 't', 'T', 'd', ...
 }
 
 // Table is a set of symbols, immutable once made, for use by any number of

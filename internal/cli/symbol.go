@@ -389,10 +389,7 @@ func (j *symbolizing) address(ctx context.Context, q symbol.Query, text string) 
 // frame turns the outcome of one query into what is printed, and counts files
 // and problems.
 func (j *symbolizing) frame(text string, line int, reliable bool, answers []symbol.Answer, err error) render.SymbolizedFrame {
-	f := render.SymbolizedFrame{Text: text, LogLine: line, Reliable: reliable, Answers: answers}
-	if f.Answers == nil {
-		f.Answers = []symbol.Answer{}
-	}
+	f := render.SymbolizedFrame{Text: text, LogLine: line, Reliable: reliable, Answers: render.NewSymbolAnswers(answers)}
 	if err != nil {
 		// The frame's own text leads the error; the reason is shared by many.
 		f.Error = strings.TrimPrefix(err.Error(), text+": ")

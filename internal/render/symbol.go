@@ -46,11 +46,36 @@ type SymbolizedStack struct {
 
 // SymbolizedFrame is a frame with everything that it can mean.
 type SymbolizedFrame struct {
-	Text     string          `json:"text"` // as the kernel prints it: "vfs_read+0x9d/0x1a0"
-	LogLine  int             `json:"log_line,omitempty"`
-	Reliable bool            `json:"reliable"`
-	Answers  []symbol.Answer `json:"answers"`
-	Error    string          `json:"error,omitempty"`
+	Text     string         `json:"text"` // as the kernel prints it: "vfs_read+0x9d/0x1a0"
+	LogLine  int            `json:"log_line,omitempty"`
+	Reliable bool           `json:"reliable"`
+	Answers  []SymbolAnswer `json:"answers"`
+	Error    string         `json:"error,omitempty"`
+}
+
+// SymbolAnswer is one thing that a frame can mean.
+type SymbolAnswer struct {
+	Function  string              `json:"function"`
+	Address   string              `json:"address"` // of the function in the file, hexadecimal
+	Offset    uint64              `json:"offset"`
+	Size      uint64              `json:"size"`
+	Module    string              `json:"module,omitempty"`
+	Lines     []symbol.Line       `json:"lines"` // innermost first; empty without debug information
+	File      string              `json:"file"`  // the ELF file that says so
+	BuildID   string              `json:"build_id,omitempty"`
+	Verified  symbol.Verification `json:"verified"` // how it is known that the file is of the same build
+	Ambiguous bool                `json:"ambiguous,omitempty"`
+	Note      string              `json:"note,omitempty"` // what is missing or odd
+}
+
+// NewSymbolAnswers makes the printed form of answers.
+func NewSymbolAnswers(answers []symbol.Answer) []SymbolAnswer {
+	list := make([]SymbolAnswer, len(answers))
+	for i, a := range answers {
+		list[i] = SymbolAnswer{Function: a.Symbol.Name, Address: fmt.Sprintf("%#x", a.Symbol.Address), Offset: a.Offset, Size: a.Symbol.Size, Module: a.Symbol.Module,
+			Lines: a.Lines, File: a.File, BuildID: a.BuildID, Verified: a.Verified, Ambiguous: a.Ambiguous, Note: a.Note}
+	}
+	return list
 }
 
 // SymbolFile is a file that answers came from.
@@ -150,18 +175,18 @@ func symbolizedFrame(p *printer, f SymbolizedFrame) {
 }
 
 // locatedText is the frame as printed; for an address what it was found to be.
-func locatedText(f SymbolizedFrame, a symbol.Answer) string {
+func locatedText(f SymbolizedFrame, a SymbolAnswer) string {
 	if !strings.HasPrefix(f.Text, "0x") {
 		return f.Text
 	}
-	text := fmt.Sprintf("%s+%#x/%#x", a.Symbol.Name, a.Offset, a.Symbol.Size)
-	if a.Symbol.Module != "" {
-		text += " [" + a.Symbol.Module + "]"
+	text := fmt.Sprintf("%s+%#x/%#x", a.Function, a.Offset, a.Size)
+	if a.Module != "" {
+		text += " [" + a.Module + "]"
 	}
 	return text
 }
 
-func ambiguous(a symbol.Answer) string {
+func ambiguous(a SymbolAnswer) string {
 	if a.Ambiguous {
 		return " (ambiguous)"
 	}
