@@ -52,30 +52,37 @@ const (
 
 // builder is a report being read.
 type builder struct {
-	rep      Report
-	room     *room
-	attached int // streams that it is the open report of
-	bootAt   int // position in Parser.boots, -1 where that was not kept
-	rank     Rank
-	format   *Format
-	bare     bool // opened by structure alone: no headline yet
-	implied  Kind // what the details of a bare report speak for
-	dump     bool // a stack dump that somebody asked for, not a complaint
-	cut      bool // opened by "cut here"
-	stage    stage
-	pc       *Location // where the program counter was
-	named    *Location // the function the headline names
-	file     string    // the place the headline names
-	fileLine int
-	detailPC *Location  // "IP: foo+0x1/0x2" of older x86
-	sites    []Location // where lockdep says that locks were taken
-	holder   HeldLock   // whose locks are being listed
-	lost     int64      // records lost while it was open
-	atStart  bool       // began with the first lines of the log, or after a gap
-	last     lastLine
-	quiet    int // lines of its stream since the last one that belonged to it
-	headLine int // lines read since the last headline
-	seen     struct{ cpu, regs, trace, end bool }
+	rep         Report
+	key         streamKey
+	serial      int  // in the order of opening
+	cutOff      bool // the input ended in it
+	room        *room
+	record      int // ordinal of the record being read
+	attached    int // streams that it is the open report of
+	bootAt      int // position in Parser.boots, -1 where that was not kept
+	rank        Rank
+	format      *Format
+	bare        bool // opened by structure alone: no headline yet
+	implied     Kind // what the details of a bare report speak for
+	dump        bool // a stack dump that somebody asked for, not a complaint
+	cut         bool // opened by "cut here"
+	stage       stage
+	pc          *Location // where the program counter was
+	named       *Location // the function the headline names
+	file        string    // the place the headline names
+	fileLine    int
+	detailPC    *Location  // "IP: foo+0x1/0x2" of older x86
+	sites       []Location // where lockdep says that locks were taken
+	holder      HeldLock   // whose locks are being listed
+	lost        int64      // records lost while it was open
+	aliens      []alien    // frames too early to be its own
+	interleaved bool       // another report's lines stood between its own
+	traceRecord int        // where "Call Trace:" stood
+	atStart     bool       // began with the first lines of the log, or after a gap
+	last        lastLine
+	quiet       int // lines of its stream since the last one that belonged to it
+	headLine    int // lines read since the last headline
+	seen        struct{ cpu, regs, trace, end bool }
 }
 
 // lastLine is where a report last grew.
@@ -94,6 +101,7 @@ const (
 
 // stream is the sequence of records of one caller.
 type stream struct {
+	window   *window // the records since cur opened, where lines of two reports could be mixed
 	cur      *builder
 	to       target
 	label    string // of the stack to come
@@ -317,6 +325,9 @@ func (b *builder) cpuLine(rec *klog.Record, l cpuLine) {
 	if b.seen.cpu {
 		return
 	}
+	if r.Caller == "" && r.PID != nil && l.pid >= 0 && *r.PID != l.pid && !b.bare && stackPlace(r.Kind) == placeCPU {
+		return // another report's, between this one's lines
+	}
 	b.seen.cpu = true
 	const rule = "body/cpu-line"
 	if l.cpu >= 0 && r.CPU == nil {
@@ -359,6 +370,11 @@ func (b *builder) frame(s *stream, rec *klog.Record, f Frame) {
 	f.Context = s.ctx
 	f.Span = textSpan(rec, 0, len(rec.Text))
 	f.LogLine = rec.Line
+	f.record = b.record
+	if f.Context != "pc" && f.Context != "interrupted" && b.tooEarly(s) {
+		b.addAlien(f, b.record)
+		return
+	}
 	if s.label != "" || s.to == targetNone {
 		b.openStack(s, rec)
 	}

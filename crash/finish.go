@@ -10,12 +10,7 @@ import (
 // Finish closes what is open and returns the document. The parser must not be
 // used afterwards.
 func (p *Parser) Finish(st klog.Stats) *Document {
-	open := map[*builder]bool{}
-	for _, s := range p.streams {
-		if s.cur != nil {
-			open[s.cur] = true
-		}
-	}
+	p.ending = true
 	p.closeAll()
 	doc := &Document{Schema: SchemaID, Boots: p.boots, Reports: []Report{}, Dumps: []Report{}, Notes: p.notes}
 	doc.Input = Input{Bytes: st.Bytes, Lines: st.Lines, Records: st.Records, Lost: st.Lost, Clipped: st.Clipped, Transports: map[string]int64{}}
@@ -31,7 +26,7 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 	for _, b := range p.reports {
 		switch b.verdict() {
 		case isReport:
-			b.finish(p.hardware(b), open[b])
+			b.finish(p.hardware(b), b.cutOff)
 			b.rep.Index = len(doc.Reports)
 			doc.Reports = append(doc.Reports, b.rep)
 		case isDump:
@@ -76,10 +71,11 @@ func (d *Document) note(st klog.Stats, p *Parser) {
 
 // missingText explains the words of Report.Missing.
 var missingText = map[string]string{
-	"head":    "its first lines are missing, so its kind is inferred from its stack",
-	"stack":   "the kernel prints a stack with it and there is none",
-	"end":     "the log ends in the middle of it",
-	"records": "messages were lost within it",
+	"head":        "its first lines are missing, so its kind is inferred from its stack",
+	"stack":       "the kernel prints a stack with it and there is none",
+	"end":         "the log ends in the middle of it",
+	"records":     "messages were lost within it",
+	"interleaved": "another report's lines stand between its own, and the log has no caller IDs to tell them apart for certain",
 }
 
 // hardware is what the boot that b is of says about its machine.
@@ -132,6 +128,7 @@ func (b *builder) finish(hardware string, open bool) {
 	}
 	refine(b)
 	r.Class = r.Kind.Class()
+	b.untangle()
 	if r.Hardware == "" {
 		r.Hardware = hardware
 	}
@@ -220,6 +217,9 @@ func (b *builder) missing(open bool) []string {
 	if b.lost > 0 {
 		m = append(m, "records")
 	}
+	if b.interleaved {
+		m = append(m, "interleaved")
+	}
 	return m
 }
 
@@ -232,7 +232,7 @@ func (b *builder) confidence() float64 {
 			c *= 0.5
 		case "stack":
 			c *= 0.5
-		case "records":
+		case "records", "interleaved":
 			c *= 0.8
 		default:
 			c *= 0.9

@@ -59,14 +59,17 @@ type Parser struct {
 	bootIndex int
 	lostBoots int
 	reports   []*builder
-	room      room
+	room      *room
+	serial    int // reports opened so far
 	dropped   int
 	streams   map[streamKey]*stream
 	open      int
 	caps      captures
+	ending    bool // the input has ended
 	stamped   bool // the kernel's time stamps have been seen
 	lastNMI   *builder
 	notes     []Note
+	split     bool // reads one of two sequences, which is not split again
 	records   int
 	torn      int // lines left in which a report may go on whose head is lost
 }
@@ -98,7 +101,7 @@ func NewParser(o Options) *Parser {
 	if o.MaxReports <= 0 {
 		o.MaxReports = 10_000
 	}
-	return &Parser{g: g, structure: buildStructure(), max: o.MaxReports, streams: map[streamKey]*stream{}, bootIndex: -1, room: room{maxItems}}
+	return &Parser{g: g, structure: buildStructure(), max: o.MaxReports, streams: map[streamKey]*stream{}, bootIndex: -1, room: &room{maxItems}}
 }
 
 // Record takes the next record of the log.
@@ -121,25 +124,38 @@ func (p *Parser) Record(rec *klog.Record) {
 	p.examine(rec)
 }
 
-// examine reads a record that may matter.
+// examine reads a record that may matter, and keeps it while a report is open.
 func (p *Parser) examine(rec *klog.Record) {
 	if rec.Origin == klog.OriginUser {
 		return
 	}
-	s := p.stream(rec)
+	s, before := p.stream(rec), p.serial
+	head := p.read(s, rec)
+	if s.cur != nil {
+		p.watch(s, rec, head, before)
+	} else {
+		p.judge(s)
+	}
+}
+
+// read reads a record of s. It reports whether that is a headline.
+func (p *Parser) read(s *stream, rec *klog.Record) (head bool) {
+	if s.cur != nil {
+		s.cur.record = p.records
+	}
 	foreign := p.stamped && !rec.HasTime && rec.Level < 0 && rec.Transport == klog.Plain && !s.promised()
 	text := rec.Text
 	if f := p.g.headline(text, &p.caps); f != nil && !foreign && (!f.Bare || rec.HasTime || rec.Origin == klog.OriginKernel || rec.Level >= 0) {
 		p.head(s, f, rec)
-		return
+		return true
 	}
 	trimmed := bytes.TrimLeft(text, " \t")
 	if part := p.structure.of(trimmed); part != partNone && p.part(s, part, rec, trimmed) {
-		return
+		return false
 	}
 	if s.cur != nil && p.body(s, rec, text) {
 		s.cur.grow(rec)
-		return
+		return false
 	}
 	switch {
 	case s.cur == nil:
@@ -147,6 +163,7 @@ func (p *Parser) examine(rec *klog.Record) {
 	case !foreign:
 		p.idle(s, rec)
 	}
+	return false
 }
 
 // promised reports whether the kernel has announced a headline and said none.
@@ -231,9 +248,11 @@ func slack(k Kind) int {
 	return 20
 }
 
+func keyOf(rec *klog.Record) streamKey { return streamKey{rec.Caller, string(rec.Host)} }
+
 // stream returns the stream that rec belongs to.
 func (p *Parser) stream(rec *klog.Record) *stream {
-	key := streamKey{rec.Caller, string(rec.Host)}
+	key := keyOf(rec)
 	s, ok := p.streams[key]
 	if !ok {
 		if len(p.streams) >= maxStreams {
@@ -263,8 +282,10 @@ func (p *Parser) closeAll() {
 	for _, s := range p.streams {
 		if s.cur != nil {
 			s.cur.attached--
+			s.cur.cutOff = p.ending
 			s.cur = nil
 		}
+		p.judge(s)
 	}
 	clear(p.streams)
 	p.open = 0
@@ -289,19 +310,27 @@ func (p *Parser) attach(s *stream, b *builder) {
 
 // add registers a new report; nil means that there are too many.
 func (p *Parser) add(rec *klog.Record) *builder {
-	b := newBuilder(rec, p.boot, &p.room)
+	b := newBuilder(rec, p.boot, p.room)
+	b.key, b.serial = keyOf(rec), p.serial
+	p.serial++
 	b.lost = rec.Lost
 	b.atStart = p.torn > 0
 	if p.boot != nil {
 		b.bootAt = len(p.boots) - 1
 	}
+	// One that is not kept is read all the same, so that its lines are not
+	// taken for another's.
+	p.keep(b)
+	return b
+}
+
+// keep takes b into the list of reports, if that is not full.
+func (p *Parser) keep(b *builder) {
 	if len(p.reports) >= p.max {
-		// Keep reading it so that its lines are not taken for another's.
 		p.dropped++
-		return b
+		return
 	}
 	p.reports = append(p.reports, b)
-	return b
 }
 
 func (p *Parser) openBare(s *stream, rec *klog.Record) {
@@ -458,7 +487,7 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		if b.stage == stageHead && !b.dump && f.Function != "" && len(text) == len(trimmed) && !b.seen.trace && b.bare {
 			return false // text that happens to look like a frame
 		}
-		if b.stage == stageHead {
+		if b.stage == stageHead && !b.tooEarly(s) {
 			b.stage = stageBody
 		}
 		if b.stage == stageEnded && s.to == targetMain {

@@ -106,7 +106,7 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 			if b.format == nil || b.format.Rank != RankCause {
 				enter()
 			}
-			if len(b.rep.Frames) > 0 && s.label == "" && b.stage < stageAftermath {
+			if len(b.rep.Frames) > 0 && s.label == "" && b.stage < stageAftermath && len(b.aliens) < 2 {
 				s.label, s.labelCPU, s.sticky = "cpu "+strconv.Itoa(l.cpu), &l.cpu, true
 			}
 		}
@@ -122,7 +122,16 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 			b.evidence("modules", "body/modules", rec, 0, len(rec.Text))
 		}
 	case partTrace:
+		if !b.seen.cpu && b.rep.Caller == "" && !b.bare && !b.dump && stackPlace(b.rep.Kind) == placeCPU && s.label == "" {
+			return // too early for its own
+		}
 		enter()
+		if b.seen.trace && len(b.aliens) > 1 {
+			return // another's, between this one's frames
+		}
+		if !b.seen.trace {
+			b.traceRecord = b.record
+		}
 		b.seen.trace = true
 		s.ctx = ""
 		switch {

@@ -130,6 +130,8 @@ type Frame struct {
 	Context  string    `json:"context,omitempty"` // TASK, IRQ, NMI, ... where the stack says so
 	Span     klog.Span `json:"span"`
 	LogLine  int       `json:"log_line"`
+
+	record int // ordinal of its record in the log
 }
 
 // Stack is a further stack of a report: where the object was allocated, what

@@ -7,7 +7,8 @@
 //
 // Only what is neutral in a case is scored: crash or not, kind after mapping
 // (types.json), guilty function and file, panicked, and that the answers do not
-// depend on transport, benign lines in between or lost first lines. The cases
+// depend on transport, benign lines or another report in between, or lost first
+// lines. The cases
 // are read where they are; none is named or treated specially here.
 package main
 
@@ -21,19 +22,20 @@ import (
 
 // Scores is what the tool prints.
 type Scores struct {
-	Cases      int                  `json:"cases"`
-	Detection  Detection            `json:"detection"`
-	Type       Ratio                `json:"type"`
-	Guilty     Ratio                `json:"guilty_function"`
-	GuiltyTop3 Ratio                `json:"guilty_function_top3"`
-	ByType     map[string]*PerType  `json:"by_type"`
-	Panicked   Ratio                `json:"panicked"`
-	Integrity  Precision            `json:"integrity"`
-	GuiltyFile Ratio                `json:"guilty_file"`
-	Transports map[string]*Ratio    `json:"same_signature_by_transport"`
-	Benign     Ratio                `json:"same_signature_with_benign_lines"`
-	HeadLost   map[string]*HeadLoss `json:"head_lost"`
-	Throughput *Throughput          `json:"throughput,omitempty"`
+	Cases        int                      `json:"cases"`
+	Detection    Detection                `json:"detection"`
+	Type         Ratio                    `json:"type"`
+	Guilty       Ratio                    `json:"guilty_function"`
+	GuiltyTop3   Ratio                    `json:"guilty_function_top3"`
+	ByType       map[string]*PerType      `json:"by_type"`
+	Panicked     Ratio                    `json:"panicked"`
+	Integrity    Precision                `json:"integrity"`
+	GuiltyFile   Ratio                    `json:"guilty_file"`
+	Transports   map[string]*Ratio        `json:"same_signature_by_transport"`
+	Benign       Ratio                    `json:"same_signature_with_benign_lines"`
+	HeadLost     map[string]*HeadLoss     `json:"head_lost"`
+	Interleaving map[string]*Interleaving `json:"interleaved_without_callers"`
+	Throughput   *Throughput              `json:"throughput,omitempty"`
 }
 
 // Ratio counts right answers.
@@ -100,7 +102,7 @@ func run(dir string, bench, misses bool) error {
 	if len(reports) == 0 {
 		return fmt.Errorf("%s/report holds no cases", dir)
 	}
-	s := &scorer{scores: Scores{Cases: len(reports), ByType: map[string]*PerType{}, Transports: map[string]*Ratio{}, HeadLost: map[string]*HeadLoss{}}, misses: misses}
+	s := &scorer{scores: Scores{Cases: len(reports), ByType: map[string]*PerType{}, Transports: map[string]*Ratio{}, HeadLost: map[string]*HeadLoss{}, Interleaving: map[string]*Interleaving{}}, misses: misses}
 	if s.types, err = readTypes(); err != nil {
 		return err
 	}

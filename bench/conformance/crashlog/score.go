@@ -16,6 +16,7 @@ type scorer struct {
 	scores Scores
 	types  types
 	misses bool
+	donor  *donor // the last complete report before this one
 }
 
 func (s *scorer) miss(c *testCase, format string, args ...any) {
@@ -91,6 +92,7 @@ func (s *scorer) report(c *testCase) error {
 		}
 	}
 	s.invariance(c, r)
+	s.interleaving(c, r)
 	return nil
 }
 

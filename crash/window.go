@@ -1,0 +1,204 @@
+package crash
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"sync"
+
+	"ringside/klog"
+)
+
+// Two reports whose lines alternate, in a log without caller IDs, are told
+// apart by competing hypotheses: that the lines are one sequence, or that they
+// are two of which each CPU printed every other line. A report prints its
+// registers, its frames, its details each in a run, so that neighbours are of
+// the same shape. Where that holds much better for lines two apart than for
+// neighbours, there are two sequences, and each is read by itself.
+
+// window is the records since a report opened, while one is open.
+type window struct {
+	records []klog.Record
+	shapes  []shape
+	text    []byte // the texts of records, one after the other
+	first   int    // serial number of the first report that was opened since
+	full    bool
+}
+
+// Bounds of a window. What comes later is read as it stands.
+const (
+	maxWindow     = 1024
+	maxWindowText = 128 << 10
+)
+
+// minAlternation is by how many pairs the hypothesis of two sequences must be
+// the better one. A single report is always the worse for being split.
+const minAlternation = 6
+
+var windows = sync.Pool{New: func() any { return &window{} }}
+
+// shape is what a line looks like.
+type shape uint8
+
+const (
+	shapeBlank shape = iota
+	shapeOther
+	shapeFrame
+	shapeRegister
+	shapeHead
+)
+
+func shapeOf(text []byte, head bool) shape {
+	trimmed := bytes.TrimLeft(text, " \t")
+	switch {
+	case head:
+		return shapeHead
+	case len(trimmed) == 0:
+		return shapeBlank
+	case bytes.Contains(trimmed, []byte("+0x")):
+		if _, ok := parseFrame(text); ok {
+			return shapeFrame
+		}
+	case len(trimmed) > 12 && bytes.IndexByte(trimmed[:min(len(trimmed), 10)], ':') > 0:
+		if n := spanOf(trimmed, isSymbol); n > 0 && n <= 8 {
+			if _, ok := registerArch[string(trimmed[:n])]; ok {
+				return shapeRegister
+			}
+		}
+	}
+	return shapeOther
+}
+
+// add keeps rec.
+func (w *window) add(rec *klog.Record, head bool) {
+	if w.full = w.full || len(w.records) >= maxWindow || len(w.text)+len(rec.Text) > maxWindowText; w.full {
+		return
+	}
+	if n := len(w.records); n > 0 && rec.Line == w.records[n-1].Line+2 {
+		// An empty message is no record, but it was one of the sequence.
+		w.records = append(w.records, klog.Record{Line: rec.Line - 1})
+		w.shapes = append(w.shapes, shapeBlank)
+	}
+	w.records = append(w.records, *rec)
+	w.shapes = append(w.shapes, shapeOf(rec.Text, head))
+	w.text = append(w.text, rec.Text...)
+}
+
+func (w *window) reset() {
+	clear(w.records)
+	w.records, w.shapes, w.text, w.full = w.records[:0], w.shapes[:0], w.text[:0], false
+}
+
+// alternation returns the stretch of records in which two sequences alternate.
+func (w *window) alternation() (from, to int, ok bool) {
+	// The stretch with the greatest sum of gains.
+	best, sum, start := 0, 0, 0
+	for i := range w.shapes {
+		if sum <= 0 {
+			sum, start = 0, i
+		}
+		if sum += w.gain(i); sum > best {
+			best, from, to = sum, start, i+3
+		}
+	}
+	// What speaks neither for nor against it belongs to it too.
+	if w.gains(0, from) >= -1 {
+		from = 0
+	}
+	if w.gains(to-2, len(w.shapes)) >= -1 {
+		to = len(w.shapes)
+	}
+	return from, to, best >= minAlternation
+}
+
+// gain is how much better record i goes with the one after the next than with
+// the next.
+func (w *window) gain(i int) int {
+	same := func(j int) int {
+		if j < len(w.shapes) && w.shapes[i] == w.shapes[j] && w.shapes[i] != shapeHead {
+			return 1
+		}
+		return 0
+	}
+	return same(i+2) - same(i+1)
+}
+
+func (w *window) gains(from, to int) int {
+	sum := 0
+	for i := max(from, 0); i < to; i++ {
+		sum += w.gain(i)
+	}
+	return sum
+}
+
+// watch keeps rec for a later judgement, if its lines could be of two reports.
+// before is how many reports had been opened before it.
+func (p *Parser) watch(s *stream, rec *klog.Record, head bool, before int) {
+	if rec.Caller != (klog.Caller{}) || p.split {
+		return
+	}
+	if s.window == nil {
+		s.window = windows.Get().(*window)
+		s.window.first = before
+	}
+	s.window.add(rec, head)
+}
+
+// judge decides between the hypotheses, and reads the records of a stream again
+// if they were of two sequences.
+func (p *Parser) judge(s *stream) {
+	w := s.window
+	if w == nil {
+		return
+	}
+	s.window = nil
+	defer func() { w.reset(); windows.Put(w) }()
+	if w.full {
+		return
+	}
+	from, to, ok := w.alternation()
+	if !ok {
+		return
+	}
+	parts := [2]*Parser{p.sequence(), p.sequence()}
+	offset := 0
+	for i := range w.records {
+		rec := &w.records[i]
+		n := len(rec.Text)
+		if n == 0 {
+			continue
+		}
+		rec.Text = w.text[offset : offset+n]
+		offset += n
+		which := 0
+		switch {
+		case i < from:
+		case i < to:
+			which = (i - from) & 1
+		case w.shapes[i] == w.shapes[to-1] && w.shapes[to-1] != w.shapes[to-2]:
+			which = (to - 1 - from) & 1
+		default:
+			which = (to - 2 - from) & 1
+		}
+		parts[which].Record(rec)
+	}
+	key := keyOf(&w.records[0])
+	p.reports = slices.DeleteFunc(p.reports, func(b *builder) bool { return b.serial >= w.first && b.key == key })
+	p.lastNMI = nil
+	for _, part := range parts {
+		part.ending = p.ending
+		part.closeAll()
+		for _, b := range part.reports {
+			b.interleaved = true
+			p.keep(b)
+		}
+	}
+	slices.SortStableFunc(p.reports, func(a, b *builder) int { return cmp.Compare(a.rep.Lines.First, b.rep.Lines.First) })
+}
+
+// sequence returns a parser for one of two sequences, in the state of p.
+func (p *Parser) sequence() *Parser {
+	q := &Parser{g: p.g, structure: p.structure, max: p.max, boots: p.boots, boot: p.boot, bootIndex: p.bootIndex,
+		room: p.room, streams: map[streamKey]*stream{}, stamped: p.stamped, records: p.records, serial: p.serial, split: true}
+	return q
+}
