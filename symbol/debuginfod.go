@@ -108,7 +108,7 @@ func (d *Debuginfod) fetch(ctx context.Context, server, id, name string) (int64,
 	if client == nil {
 		client = &http.Client{}
 	}
-	resp, err := client.Do(req)
+	resp, err := client.Do(req) //nolint:bodyclose // it is closed below
 	if err != nil {
 		return 0, fmt.Errorf("ask debuginfod server: %w", stalled(ctx, err))
 	}

@@ -110,12 +110,12 @@ func OpenPath(path string) (*File, error) {
 	return f, nil
 }
 
-// Close closes what [OpenPath] opened.
-func (f *File) Close() error {
-	if f.closer == nil {
-		return nil
+// Close closes what [OpenPath] opened. Of a file that was only read there is
+// nothing to report.
+func (f *File) Close() {
+	if f.closer != nil {
+		f.closer.Close()
 	}
-	return f.closer.Close()
 }
 
 // KeepIndex lets the file keep its index of units in a cache. It must be called
@@ -180,6 +180,7 @@ func (f *File) openDWARF() *dwarf.Data {
 			// Only a relocatable file has relocations to apply: vmlinux may
 			// keep the ones that the linker applied already.
 			for _, rel := range f.elf.Sections {
+				//nolint:misspell // RELA is ELF's word for a relocation with its addend.
 				if (rel.Type == elf.SHT_RELA || rel.Type == elf.SHT_REL) && rel.Info == uint32(i) {
 					f.relIsImplicit = rel.Type == elf.SHT_REL
 					return &relocatedSection{Section: sec, f: f, table: rel}

@@ -108,7 +108,7 @@ var relocations = map[elf.Machine]map[uint32]relocationOp{
 type relocatedSection struct {
 	dwarf.Section
 	f     *File
-	table *elf.Section // SHT_RELA or SHT_REL
+	table *elf.Section //nolint:misspell // SHT_RELA or SHT_REL
 	once  sync.Once
 	list  []relocation // by offset
 	err   error
@@ -209,6 +209,7 @@ func (f *File) readRelocations(s *elf.Section) ([]relocation, error) {
 		return nil, fmt.Errorf("read %s: %w", s.Name, err)
 	}
 	o := f.order()
+	//nolint:misspell // RELA is ELF's word for a relocation with its addend.
 	is64, explicit := f.elf.Class == elf.ELFCLASS64, s.Type == elf.SHT_RELA
 	size := 8
 	if is64 {

@@ -91,17 +91,15 @@ type foundFile struct {
 }
 
 // Close closes the files that finders found.
-func (r *Resolver) Close() error {
+func (r *Resolver) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var errs []error
 	for _, f := range r.found {
 		if f.file != nil {
-			errs = append(errs, f.file.Close())
+			f.file.Close()
 		}
 	}
 	r.found = nil
-	return errors.Join(errs...)
 }
 
 // Resolve answers q. The answers are all that q can mean; more than one are

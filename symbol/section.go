@@ -127,11 +127,9 @@ func (f *File) section(s *elf.Section) dwarf.Section {
 	if err != nil || len(b) < head {
 		return nil
 	}
-	kind, size := elf.CompressionType(f.elf.ByteOrder.Uint32(b)), uint64(0)
+	kind, size := elf.CompressionType(f.elf.ByteOrder.Uint32(b)), uint64(f.elf.ByteOrder.Uint32(b[4:]))
 	if head == 24 {
 		size = f.elf.ByteOrder.Uint64(b[8:])
-	} else {
-		size = uint64(f.elf.ByteOrder.Uint32(b[4:]))
 	}
 	raw = &fileSection{r: f.r, off: raw.off + int64(head), size: raw.size - uint64(head)}
 	if size > maxExpandedSection || size > (raw.size+64)*maxSectionRatio {

@@ -85,14 +85,12 @@ func (t *Tree) module(ctx context.Context, dir, module string) (string, bool) {
 		files = map[string]string{}
 		n := 0
 		// Folders that cannot be read hold nothing for us.
-		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
 			if n++; n > maxTreeFiles || ctx.Err() != nil {
 				return fs.SkipAll
 			}
-			if err != nil || d.IsDir() {
-				return nil
-			}
 			switch {
+			case d == nil || d.IsDir():
 			case strings.HasSuffix(path, ".ko.debug"):
 				files[ModuleName(path)] = path
 			case strings.HasSuffix(path, ".ko"):
