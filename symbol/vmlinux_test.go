@@ -139,28 +139,34 @@ func TestVmlinuxLikeAddr2line(t *testing.T) {
 		addrs[i] = s.Address + rnd.Uint64N(s.Size)
 	}
 	want := addr2line(t, name, "", addrs)
-	same, sameInner, described := 0, 0, 0
+	same, sameLines, described := 0, 0, 0
 	for i, a := range addrs {
 		lines, err := f.Lines(a)
 		got, exp := levels(lines), cleaned(want[i])
-		if len(got) == 0 && strings.HasPrefix(exp[0].place, "??") {
-			same, sameInner = same+1, sameInner+1
+		if len(got) == 0 && (strings.HasPrefix(exp[0].place, "??") || lineOf(exp[0]) == "?") {
+			// Neither has a line; addr2line takes a name from the symbol table.
+			same, sameLines = same+1, sameLines+1
 			continue
 		}
 		described++
 		if slices.Equal(got, exp) {
 			same++
+		}
+		if sameLevels(got, exp) {
+			sameLines++
 		} else {
 			t.Logf("%#x\n ours      %v %v\n addr2line %v", a, got, err, exp)
 		}
-		if len(got) > 0 && got[0] == exp[0] {
-			sameInner++
-		}
 	}
-	t.Logf("%d addresses, %d described: %d the same at all levels, %d at the innermost", n, described, same, sameInner)
-	if same*100 < n*97 {
-		t.Errorf("only %d of %d agree with addr2line", same, n)
+	t.Logf("%d addresses, %d described: %d the same, %d the same but for the name of a file", n, described, same, sameLines)
+	if sameLines*100 < n*98 || same*100 < n*90 {
+		t.Errorf("only %d of %d agree with addr2line", sameLines, n)
 	}
+}
+
+// sameLevels compares functions and line numbers.
+func sameLevels(a, b []level) bool {
+	return slices.EqualFunc(a, b, func(a, b level) bool { return a.function == b.function && lineOf(a) == lineOf(b) })
 }
 
 // Modules of the same package, whose debug information is relocated here, give
@@ -194,7 +200,7 @@ func TestModuleLikeAddr2line(t *testing.T) {
 			if slices.Equal(got, exp) {
 				same++
 			}
-			if slices.EqualFunc(got, exp, func(a, b level) bool { return a.function == b.function && lineOf(a) == lineOf(b) }) {
+			if sameLevels(got, exp) {
 				sameLines++
 			} else {
 				t.Logf("%s+%#x\n ours      %v\n addr2line %v", section, offsets[i], got, exp)
