@@ -2,6 +2,7 @@ package crash
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"ringside/klog"
@@ -111,9 +112,9 @@ func (b *builder) blockedOn(rec *klog.Record, c *captures) {
 }
 
 // waiting adds to the report who the lists of held locks say holds what its
-// task waits for. Lockdep lists a lock from the moment it is asked for, so that
-// a waiter's last lock is the one it waits for, and its holder lists the same
-// lock and more, or does not wait.
+// task waits for, what that one waits for, and so on. Lockdep lists a lock from
+// the moment it is asked for, so that a waiter's last lock is the one it waits
+// for; its holder lists the same lock and others after it.
 func (r *Report) waiting() {
 	if r.PID == nil || len(r.Waits) > 0 || r.Kind != KindHungTask {
 		return
@@ -122,18 +123,23 @@ func (r *Report) waiting() {
 	for i := range r.Locks {
 		last[r.Locks[i].PID] = i
 	}
-	at, ok := last[*r.PID]
-	if !ok {
-		return
-	}
-	want := &r.Locks[at]
-	for i := range r.Locks {
-		l := &r.Locks[i]
-		same := l.Lock == want.Lock && l.Address == want.Address && (want.Address != "" || !strings.Contains(want.Lock, "->"))
-		if !same || l.PID == want.PID || i == last[l.PID] {
-			continue
+	seen := map[int]bool{}
+	for pid := *r.PID; !seen[pid]; {
+		seen[pid] = true
+		at, ok := last[pid]
+		if !ok {
+			return
 		}
-		r.Waits = append(r.Waits, Wait{Task: want.Task, PID: want.PID, On: want.Lock, Holder: l.Task, HolderPID: l.PID, LogLine: l.LogLine, Span: l.Span})
-		return
+		want := &r.Locks[at]
+		i := slices.IndexFunc(r.Locks, func(l HeldLock) bool {
+			return l.PID != pid && l.Lock == want.Lock && l.Address == want.Address && r.Locks[last[l.PID]] != l
+		})
+		if i < 0 {
+			return
+		}
+		l := &r.Locks[i]
+		r.Waits = append(r.Waits, Wait{Task: want.Task, PID: pid, On: want.Lock, Holder: l.Task, HolderPID: l.PID, LogLine: l.LogLine, Span: l.Span})
+		r.Evidence = append(r.Evidence, Evidence{"waits", "lock/held-by-another", l.LogLine, l.Span})
+		pid = l.PID
 	}
 }

@@ -145,7 +145,7 @@ func (p *Parser) read(s *stream, rec *klog.Record) (head bool) {
 	}
 	foreign := p.stamped && !rec.HasTime && rec.Level < 0 && rec.Transport == klog.Plain && !s.promised()
 	text := rec.Text
-	if f := p.g.headline(text, &p.caps); f != nil && !foreign && (!f.Bare || rec.HasTime || rec.Origin == klog.OriginKernel || rec.Level >= 0) {
+	if f := p.headline(text); f != nil && !foreign && (!f.Bare || rec.HasTime || rec.Origin == klog.OriginKernel || rec.Level >= 0) {
 		p.head(s, f, rec)
 		return true
 	}
@@ -165,6 +165,22 @@ func (p *Parser) read(s *stream, rec *klog.Record) (head bool) {
 	}
 	return false
 }
+
+// headline returns the format that reads text, which some consoles indent by a
+// blank.
+func (p *Parser) headline(text []byte) *compiledFormat {
+	if f := p.g.headline(text, &p.caps); f != nil || !indented(text) {
+		return f
+	}
+	f := p.g.headline(text[1:], &p.caps)
+	if f != nil {
+		p.caps.shift(text, 1)
+	}
+	return f
+}
+
+// indented reports whether text has one leading blank.
+func indented(text []byte) bool { return len(text) > 1 && text[0] == ' ' && text[1] > ' ' }
 
 // promised reports whether the kernel has announced a headline and said none.
 func (s *stream) promised() bool {
@@ -520,12 +536,7 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		return true
 	}
 	if d := p.detail(trimmed); d != nil {
-		shift := len(text) - len(trimmed)
-		for j := range p.caps.c {
-			p.caps.c[j].start += shift
-			p.caps.c[j].end += shift
-		}
-		p.caps.text = text
+		p.caps.shift(text, len(text)-len(trimmed))
 		if b.stage < stageEnded {
 			b.captured(d.id, rec, &p.caps, false)
 			if b.bare && b.implied == KindNone {
@@ -544,5 +555,5 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 // maybe reports whether text can open a report or matter to one that is not
 // open: the test that every line of the log takes.
 func (g *grammar) maybe(text []byte) bool {
-	return g.heads.maybe(text) || g.needles.next(text, 0) >= 0
+	return g.heads.maybe(text) || g.needles.next(text, 0) >= 0 || indented(text) && g.heads.maybe(text[1:])
 }

@@ -150,6 +150,16 @@ func (c *captures) get(name string) []byte {
 	return nil
 }
 
+// shift makes the captures ones of text, of which the matched line was the part
+// from offset n.
+func (c *captures) shift(text []byte, n int) {
+	c.text = text
+	for i := range c.c {
+		c.c[i].start += n
+		c.c[i].end += n
+	}
+}
+
 func (c *captures) str(name string) string { return string(c.get(name)) }
 
 // maxMatchSteps bounds the backtracking of one match. Real patterns need a few

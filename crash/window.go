@@ -115,7 +115,7 @@ func (w *window) alternation() (from, to int, ok bool) {
 // the next.
 func (w *window) gain(i int) int {
 	same := func(j int) int {
-		if j < len(w.shapes) && w.shapes[i] == w.shapes[j] && w.shapes[i] != shapeHead {
+		if j < len(w.shapes) && w.shapes[i] == w.shapes[j] && w.shapes[i] != shapeHead && w.shapes[i] != shapeBlank {
 			return 1
 		}
 		return 0

@@ -19,11 +19,13 @@ var rules = []rule{
 	{"memory/slab-poison", slabPoison},
 	{"memory/list-poison", listPoison},
 	{"memory/kasan-shadow", kasanShadow},
+	{"memory/bit-flip", bitFlip},
 	{"pointer/error-value", errorPointer},
 	{"pointer/null-member", nullMember},
 	{"pointer/null-function", nullFunction},
 	{"memory/double-free", doubleFree},
 	{"hang/spins", spins},
+	{"hang/held-by", heldBy},
 	{"hang/waits-for-lock", waitsForLock},
 	{"hang/victim-of-stall", victimOfStall},
 	{"module/out-of-tree", outOfTree},
@@ -89,25 +91,6 @@ func listPoison(_ *crash.Document, r *crash.Report) *Hypothesis {
 		}
 	}
 	return nil
-}
-
-// kasanShadow undoes KASAN's address translation on x86-64: the check of a
-// pointer p reads the shadow byte at (p >> 3) + 0xdffffc0000000000, which is not
-// canonical for small p.
-func kasanShadow(_ *crash.Document, r *crash.Report) *Hypothesis {
-	const offset, window = 0xdffffc0000000000, 1 << 20
-	if r.Fault == nil || r.Class != crash.ClassFault {
-		return nil
-	}
-	a, err := parseAddress(r.Fault.Address)
-	if err != nil || a < offset || a >= offset+window {
-		return nil
-	}
-	return &Hypothesis{
-		Text:       fmt.Sprintf("KASAN's check faulted on the shadow of a pointer of about 0x%x: a NULL pointer with that offset.", (a-offset)<<3),
-		Confidence: 0.9, Evidence: []string{"fault.address"},
-		Check: "Treat it as a NULL pointer dereference; the non-canonical address is KASAN's, not the code's.",
-	}
 }
 
 func errorPointer(_ *crash.Document, r *crash.Report) *Hypothesis {

@@ -93,6 +93,8 @@ type types struct {
 	Kinds map[string][]string `json:"kinds"`
 	// Unscored are types that say nothing about the kernel's own report.
 	Unscored []string `json:"unscored"`
+	// Absent are kinds that the peer has no report for.
+	Absent []string `json:"absent_kinds"`
 	// Foreign are beginnings of titles of programs other than the kernel.
 	Foreign []string `json:"foreign_titles"`
 }

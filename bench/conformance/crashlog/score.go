@@ -39,12 +39,25 @@ func first(doc *crash.Document) *crash.Report {
 	return nil
 }
 
+// present is the first report of doc of a kind that the peer knows too.
+func (s *scorer) present(doc *crash.Document) *crash.Report {
+	for i := range doc.Reports {
+		if r := &doc.Reports[i]; r.Kind.Weight() > crash.WeightEvent && !slices.Contains(s.types.Absent, string(r.Kind)) {
+			return r
+		}
+	}
+	return nil
+}
+
 func (s *scorer) report(c *testCase) error {
 	doc, err := parse(c.log)
 	if err != nil {
 		return err
 	}
 	r := first(doc)
+	if a := s.present(doc); a != nil {
+		r = a
+	}
 	if c.title == "" {
 		s.scores.Detection.Negatives.add(r == nil)
 		if r != nil {
