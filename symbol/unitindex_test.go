@@ -61,8 +61,8 @@ func TestTreePath(t *testing.T) {
 		{"debian/build/build_amd64/kernel/fork.c", "debian/build/build_amd64", "kernel/fork.c"},
 		{"/build/linux-6.1/arch/x86/entry/entry_64.S", "/build/linux-6.1/debian/build/build_amd64", "arch/x86/entry/entry_64.S"},
 		{"/src/linux/fs/read_write.c", "/src/linux", "fs/read_write.c"},
-		{"/home/a/mymod/x.c", "/home/a/linux-build", "/home/a/mymod/x.c"},
-		{"/root/demo.c", "/usr/src/linux-headers", "/root/demo.c"},
+		{"/srv/a/mymod/x.c", "/srv/a/linux-build", "/srv/a/mymod/x.c"},
+		{"/srv/demo.c", "/usr/src/linux-headers", "/srv/demo.c"},
 		{"fs/inode.c", "", "fs/inode.c"},
 		{"", "/src", ""},
 	} {
