@@ -11,7 +11,7 @@ import (
 // Bounds of one report. Real reports stay far below them; hostile ones must not
 // make it grow.
 const (
-	maxFrames    = 256
+	maxFrames    = 1024
 	maxStacks    = 64
 	maxModules   = 1024
 	maxRegisters = 96

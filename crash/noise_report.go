@@ -11,7 +11,7 @@ var reportFamilies = []family{
 		panic vpanic __panic* nmi_panic* panic_* check_panic_on_warn warn_slowpath* __warn* warn_bogus* warn_on* report_bug*
 		__report_bug fixup_bug* bug_handler bug_brk_handler handle_bug assertfail* btrfs_assertfail __xfs_assert* asswarn
 		__reiserfs_panic reiserfs_panic __stack_chk_fail rewind_stack* rust_helper_BUG rust_begin_unwind rust_panic
-		core::panicking::* kernel::build_error*`},
+		core::panicking::* kernel::build_error* *rust_begin_unwind* *core9panicking*`},
 	{roleReport, "is the exception that the fault raised (arch/*/mm/fault.c, arch/*/kernel/traps.c)", `
 		do_error_trap do_trap* die die_* __die* oops_* bust_spinlocks make_task_dead bad_area* __bad_area* bad_page_fault __bad_page_fault
 		no_context page_fault_oops kernelmode_fixup_or_oops __do_kernel_fault do_kern_addr_fault spurious_kernel_fault*

@@ -22,7 +22,7 @@ const (
 	partEndTrace      // "---[ end trace"
 	partEndPanic      // "---[ end Kernel panic"
 	partRule          // "=====": frames the reports of the sanitizers and of lockdep
-	partSysRq         // "sysrq: Show": somebody asked for a dump
+	partSysRq         // "sysrq: Show", "FAULT_INJECTION": somebody asked for a dump
 )
 
 // structureTable names the literal starts of the parts. Longer starts come
@@ -93,6 +93,7 @@ var structureTable = []struct {
 	{"---[ end Kernel panic", partEndPanic},
 	{"end Kernel panic", partEndPanic},
 	{"==================================================================", partRule},
+	{"FAULT_INJECTION: forcing a failure", partSysRq},
 	{"sysrq: Show ", partSysRq},
 	{"SysRq : Show ", partSysRq},
 	{"sysrq: HELP", partSysRq},

@@ -35,6 +35,9 @@ const (
 // the better one. A single report is always the worse for being split.
 const minAlternation = 6
 
+// maxAgainst is how much may speak against a part of the stretch.
+const maxAgainst = 3
+
 var windows = sync.Pool{New: func() any { return &window{} }}
 
 // shape is what a line looks like.
@@ -101,11 +104,12 @@ func (w *window) alternation() (from, to int, ok bool) {
 			best, from, to = sum, start, i+3
 		}
 	}
-	// What speaks neither for nor against it belongs to it too.
-	if w.gains(0, from) >= -1 {
+	// What hardly speaks against it belongs to it too: a stretch of frames says
+	// nothing, each end of a run in a single sequence a little.
+	if w.gains(0, from) >= -maxAgainst {
 		from = 0
 	}
-	if w.gains(to-2, len(w.shapes)) >= -1 {
+	if w.gains(to-2, len(w.shapes)) >= -maxAgainst {
 		to = len(w.shapes)
 	}
 	return from, to, best >= minAlternation
