@@ -171,11 +171,11 @@ func TestPeerCases(t *testing.T) {
 			t.Errorf("%s: %d of %d, want at least %.0f %%", what, got, of, want*100)
 		}
 	}
-	floor("detected", detected, positives, 0.98)
+	floor("detected", detected, positives, 0.99)
 	floor("negatives left alone", clean, negatives, 1)
-	floor("kind", typeRight, types, 0.94)
-	floor("guilty function", right, frames, 0.60)
-	floor("panicked", panicRight, panics, 0.95)
+	floor("kind", typeRight, types, 0.95)
+	floor("guilty function", right, frames, 0.93)
+	floor("panicked", panicRight, panics, 0.98)
 	t.Logf("detected %d/%d, negatives clean %d/%d, kind %d/%d, guilty function %d/%d (among the first three candidates %d), panicked %d/%d",
 		detected, positives, clean, negatives, typeRight, types, right, frames, top3, panicRight, panics)
 }

@@ -186,18 +186,34 @@ func (p *Parser) judge(s *stream) {
 		}
 		parts[which].Record(rec)
 	}
-	key := keyOf(&w.records[0])
-	p.reports = slices.DeleteFunc(p.reports, func(b *builder) bool { return b.serial >= w.first && b.key == key })
-	p.lastNMI = nil
+	p.replace(keyOf(&w.records[0]), w.first, parts[:])
+}
+
+// replace puts the reports of parts in the place of those that the stream key
+// has opened since serial number first.
+func (p *Parser) replace(key streamKey, first int, parts []*Parser) {
+	at := len(p.reports)
+	for at > 0 && p.reports[at-1].serial >= first {
+		at--
+	}
+	since := slices.Clone(p.reports[at:])
+	p.reports = p.reports[:at]
+	for _, b := range since {
+		if b.key != key {
+			p.reports = append(p.reports, b)
+		}
+	}
 	for _, part := range parts {
 		part.ending = p.ending
 		part.closeAll()
+		p.serial = max(p.serial, part.serial)
 		for _, b := range part.reports {
 			b.interleaved = true
 			p.keep(b)
 		}
 	}
-	slices.SortStableFunc(p.reports, func(a, b *builder) int { return cmp.Compare(a.rep.Lines.First, b.rep.Lines.First) })
+	p.lastNMI = nil
+	slices.SortStableFunc(p.reports[at:], func(a, b *builder) int { return cmp.Compare(a.rep.Lines.First, b.rep.Lines.First) })
 }
 
 // sequence returns a parser for one of two sequences, in the state of p.
