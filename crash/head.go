@@ -112,7 +112,7 @@ const maxInvolved = 16
 
 // panicCause finds the report just before rec that the panic follows from.
 func (p *Parser) panicCause(s *stream, follows func(Kind) bool, rec *klog.Record) *builder {
-	if b := s.cur; b != nil && (follows(b.rep.Kind) || b.bare && len(b.rep.Frames) > 0) {
+	if b := s.cur; b != nil && !b.dump && (follows(b.rep.Kind) || b.bare && len(b.rep.Frames) > 0) {
 		return b
 	}
 	for i := len(p.reports) - 1; i >= 0 && i >= len(p.reports)-16; i-- {
