@@ -268,3 +268,13 @@ func TestTransportsAgree(t *testing.T) {
 		t.Errorf("ramoops %+v\nnetconsole %+v", sa, sb)
 	}
 }
+
+// firstReport is the first report of doc that is a crash and not an event.
+func firstReport(doc *Document) *Report {
+	for i := range doc.Reports {
+		if doc.Reports[i].Kind.Weight() > WeightEvent {
+			return &doc.Reports[i]
+		}
+	}
+	return nil
+}

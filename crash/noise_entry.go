@@ -63,10 +63,8 @@ var dispatchers = nameSet(`
 	tasklet_action tasklet_action_common process_one_work worker_thread kthread kthread_worker_fn task_work_run exit_task_work irq_work_run_list irq_work_single
 	rcu_do_batch rcu_core __do_softirq handle_softirqs handle_irq_event_percpu __handle_irq_event_percpu do_one_initcall ret_from_fork ret_from_fork_asm`)
 
-// isDispatcher reports whether a function hands over to an operation. A handler
-// of 32-bit programs' calls hands over to that of native ones.
-func isDispatcher(name string) bool { return dispatchers[name] || isCompat(name) }
-
+// isCompat reports whether a function is a handler of 32-bit programs' ioctls,
+// which hands over to that of native ones.
 func isCompat(name string) bool {
 	return strings.Contains(name, "compat") && strings.Contains(name, "ioctl")
 }

@@ -95,38 +95,51 @@ func main() {
 }
 
 func run(dir string, bench, misses bool) error {
-	reports, err := readCases(filepath.Join(dir, "report"))
+	scores, err := score(dir, misses)
 	if err != nil {
 		return err
 	}
-	if len(reports) == 0 {
-		return fmt.Errorf("%s/report holds no cases", dir)
-	}
-	s := &scorer{scores: Scores{Cases: len(reports), ByType: map[string]*PerType{}, Transports: map[string]*Ratio{}, HeadLost: map[string]*HeadLoss{}, Interleaving: map[string]*Interleaving{}}, misses: misses}
-	if s.types, err = readTypes(); err != nil {
-		return err
-	}
-	for i := range reports {
-		if err := s.report(&reports[i]); err != nil {
-			return fmt.Errorf("case %s: %w", reports[i].name, err)
-		}
-	}
-	guilty, err := readCases(filepath.Join(dir, "guilty"))
-	if err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	for i := range guilty {
-		if err := s.guiltyFile(&guilty[i]); err != nil {
-			return fmt.Errorf("case %s: %w", guilty[i].name, err)
-		}
-	}
-	s.finish()
 	if bench {
-		if s.scores.Throughput, err = throughput(reports); err != nil {
+		reports, err := readCases(filepath.Join(dir, "report"))
+		if err != nil {
+			return err
+		}
+		if scores.Throughput, err = throughput(reports); err != nil {
 			return err
 		}
 	}
 	e := json.NewEncoder(os.Stdout)
 	e.SetIndent("", "  ")
-	return e.Encode(s.scores)
+	return e.Encode(scores)
+}
+
+// score runs every case below dir.
+func score(dir string, misses bool) (*Scores, error) {
+	reports, err := readCases(filepath.Join(dir, "report"))
+	if err != nil {
+		return nil, err
+	}
+	if len(reports) == 0 {
+		return nil, fmt.Errorf("%s/report holds no cases", dir)
+	}
+	s := &scorer{scores: Scores{Cases: len(reports), ByType: map[string]*PerType{}, Transports: map[string]*Ratio{}, HeadLost: map[string]*HeadLoss{}, Interleaving: map[string]*Interleaving{}}, misses: misses}
+	if s.types, err = readTypes(); err != nil {
+		return nil, err
+	}
+	for i := range reports {
+		if err := s.report(&reports[i]); err != nil {
+			return nil, fmt.Errorf("case %s: %w", reports[i].name, err)
+		}
+	}
+	guilty, err := readCases(filepath.Join(dir, "guilty"))
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	for i := range guilty {
+		if err := s.guiltyFile(&guilty[i]); err != nil {
+			return nil, fmt.Errorf("case %s: %w", guilty[i].name, err)
+		}
+	}
+	s.finish()
+	return &s.scores, nil
 }
