@@ -362,6 +362,10 @@ func (b *builder) taint(rec *klog.Record, t taintState) {
 		}
 		i := bytes.LastIndex(rec.Text, []byte(t.release))
 		b.evidence("kernel", rule, rec, i, i+len(t.release))
+		if from := i + len(t.release); t.version != "" {
+			from += spanOf(rec.Text[from:], func(c byte) bool { return c == ' ' })
+			b.evidence("kernel_version", rule, rec, from, len(rec.Text))
+		}
 	}
 }
 
@@ -412,6 +416,7 @@ func (b *builder) programCounter(s *stream, rec *klog.Record, l pcLine) {
 	if b.rep.Arch == "" || l.prefix.arch != "" && b.pc == nil {
 		if l.prefix.arch != "" {
 			b.rep.Arch = l.prefix.arch
+			b.evidence("arch", "body/program-counter", rec, 0, len(l.prefix.text))
 		}
 	}
 	if b.stage >= stageEnded {
@@ -451,6 +456,7 @@ func (b *builder) programCounter(s *stream, rec *klog.Record, l pcLine) {
 func (b *builder) registers(s *stream, rec *klog.Record, regs []register, arch string) {
 	if b.rep.Arch == "" && arch != "" {
 		b.rep.Arch = arch
+		b.evidence("arch", "body/registers", rec, 0, len(rec.Text))
 	}
 	if s.user || b.stage >= stageEnded {
 		return

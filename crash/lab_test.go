@@ -89,6 +89,19 @@ func checkSpans(t testing.TB, name string, doc *Document, data []byte) {
 			t.Errorf("%s: %s has span %v outside of %d bytes", name, what, s, len(data))
 		}
 	}
+	for i := range doc.Boots {
+		b := &doc.Boots[i]
+		values := map[string]string{"release": b.Release, "version": b.Version, "compiler": b.Compiler, "cmdline": b.Cmdline, "hardware": b.Hardware}
+		for _, e := range b.Evidence {
+			in("boot", e.Span)
+			if got := string(data[e.Span.Start:e.Span.End]); !strings.HasSuffix(name, "netconsole.raw") && got != values[e.Field] {
+				t.Errorf("%s: boot's %s is %q but its evidence reads %q", name, e.Field, values[e.Field], got)
+			}
+		}
+		if b.Release != "" && len(b.Evidence) == 0 {
+			t.Errorf("%s: boot of %s has no evidence", name, b.Release)
+		}
+	}
 	for i := range doc.Reports {
 		r := &doc.Reports[i]
 		in("report", r.Span)

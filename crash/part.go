@@ -14,16 +14,22 @@ func (p *Parser) part(s *stream, part part, rec *klog.Record, text []byte) bool 
 		if p.boot != nil && (p.boot.Release == "" || p.boot.Version == "") {
 			b := parseBanner(text)
 			b.Index, b.Span, b.Line, b.Host = p.boot.Index, p.boot.Span, p.boot.Line, p.boot.Host
-			b.Cmdline, b.Hardware = p.boot.Cmdline, p.boot.Hardware
+			b.Cmdline, b.Hardware, b.Evidence = p.boot.Cmdline, p.boot.Hardware, p.boot.Evidence
 			*p.boot = b
+			for _, f := range []struct{ field, value string }{{"release", b.Release}, {"version", b.Version}, {"compiler", b.Compiler}} {
+				p.boot.evidence(f.field, "boot/banner", rec, f.value)
+			}
 		}
 		return true
 	case partBootInfo:
 		if key, v, ok := bytes.Cut(text, []byte(": ")); ok && p.boot != nil {
-			if key[0] == 'D' {
-				p.boot.Hardware = clip(v)
-			} else {
+			switch {
+			case key[0] != 'D' && p.boot.Cmdline == "":
 				p.boot.Cmdline = clip(v)
+				p.boot.evidence("cmdline", "boot/command-line", rec, p.boot.Cmdline)
+			case key[0] == 'D' && p.boot.Hardware == "": // a second DMI line counts memory slots
+				p.boot.Hardware = clip(v)
+				p.boot.evidence("hardware", "boot/dmi", rec, p.boot.Hardware)
 			}
 		}
 		return s.cur == nil
@@ -243,4 +249,16 @@ func subName(text []byte) string {
 		}
 	}
 	return "other"
+}
+
+// maxBootEvidence bounds what a boot cites; a log can repeat its banner.
+const maxBootEvidence = 16
+
+// evidence ties a field of the boot to where value stands in rec.
+func (b *Boot) evidence(field, rule string, rec *klog.Record, value string) {
+	i := bytes.Index(rec.Text, []byte(value))
+	if value == "" || i < 0 || len(b.Evidence) >= maxBootEvidence {
+		return
+	}
+	b.Evidence = append(b.Evidence, Evidence{field, rule, rec.Line, textSpan(rec, i, i+len(value))})
 }

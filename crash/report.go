@@ -34,16 +34,17 @@ type Input struct {
 
 // Boot is one boot of a kernel within the input.
 type Boot struct {
-	Index    int       `json:"index"`
-	Release  string    `json:"release,omitempty"`  // "6.1.0-56-amd64"
-	Version  string    `json:"version,omitempty"`  // "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-10-10)"
-	Arch     string    `json:"arch,omitempty"`     // Go-independent kernel name: x86_64, arm64, ...
-	Compiler string    `json:"compiler,omitempty"` // from the banner
-	Cmdline  string    `json:"cmdline,omitempty"`
-	Hardware string    `json:"hardware,omitempty"`
-	Host     string    `json:"host,omitempty"`
-	Span     klog.Span `json:"span"`
-	Line     int       `json:"line"`
+	Index    int        `json:"index"`
+	Release  string     `json:"release,omitempty"`  // "6.1.0-56-amd64"
+	Version  string     `json:"version,omitempty"`  // "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-10-10)"
+	Arch     string     `json:"arch,omitempty"`     // Go-independent kernel name: x86_64, arm64, ...
+	Compiler string     `json:"compiler,omitempty"` // from the banner
+	Cmdline  string     `json:"cmdline,omitempty"`
+	Hardware string     `json:"hardware,omitempty"`
+	Host     string     `json:"host,omitempty"`
+	Span     klog.Span  `json:"span"`
+	Line     int        `json:"line"`
+	Evidence []Evidence `json:"evidence,omitempty"` // what the fields above were read from
 }
 
 // Note says what an input lacks, and where.

@@ -232,8 +232,8 @@ func (s *factSheet) kernel(doc *crash.Document) {
 	r := s.rep
 	facts := []fact{
 		{Label: "Release", Value: r.Kernel, Mono: true, source: s.from("kernel")},
-		{Label: "Build", Value: r.Version, Mono: true},
-		{Label: "Architecture", Value: r.Arch},
+		{Label: "Build", Value: r.Version, Mono: true, source: s.from("kernel_version")},
+		{Label: "Architecture", Value: r.Arch, source: s.from("arch")},
 		{Label: "Hardware", Value: r.Hardware, source: s.from("hardware")},
 	}
 	taint := fact{Label: "Taint", Value: strings.Join(r.Taint, ", "), Note: r.TaintFlags, source: s.from("taint")}
