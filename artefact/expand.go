@@ -182,7 +182,8 @@ func (g *dictionaryGuard) Read(p []byte) (int, error) {
 		g.size, g.one = p[0], n == 1
 		return n, err
 	}
-	header := g.one && len(p) == (int(g.size)+1)*4-1
+	// A size of 0 is the index at the end of the stream and no block.
+	header := g.one && g.size > 0 && len(p) == (int(g.size)+1)*4-1
 	g.one = false
 	if !header {
 		return g.r.Read(p)
