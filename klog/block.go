@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -44,14 +45,46 @@ type block struct {
 	base     int64 // input offset of buf[0]
 	lines    int   // line ends seen
 	max      int   // longest line kept
+	pending  bool  // what was read last has no line end
+	open     bool  // the last line has no end
 	err      error
 }
 
 // lookahead is how many bytes behind a line can be looked at.
 const lookahead = 4 << 10
 
+// defaultMaxLine is the longest line kept where nobody says otherwise.
+const defaultMaxLine = 64 << 10
+
+// buffers hands the blocks of readers that are done to the next ones: most logs
+// are far smaller than a block, and clearing one takes longer than reading them.
+var buffers = sync.Pool{New: func() any { b := make([]byte, bufferSize(defaultMaxLine)); return &b }}
+
+func bufferSize(maxLine int) int { return 3*maxLine + 64<<10 }
+
 func newBlock(r io.Reader, maxLine int) block {
-	return block{r: r, max: maxLine, buf: make([]byte, 3*maxLine+64<<10)}
+	if maxLine == defaultMaxLine {
+		return block{r: r, max: maxLine, buf: *buffers.Get().(*[]byte)}
+	}
+	return block{r: r, max: maxLine, buf: make([]byte, bufferSize(maxLine))}
+}
+
+// release gives the memory back. The block is at its end from then on.
+func (bl *block) release() {
+	if bl.buf == nil {
+		return
+	}
+	bl.pending = bl.unended()
+	bl.base += int64(bl.pos)
+	if buf := bl.buf; len(buf) == bufferSize(defaultMaxLine) {
+		buffers.Put(&buf)
+	}
+	bl.buf, bl.pos, bl.end = nil, 0, 0
+}
+
+// unended reports whether the line that was read last has no end.
+func (bl *block) unended() bool {
+	return bl.pending || bl.pos > 0 && bl.buf[bl.pos-1] != '\n'
 }
 
 func (bl *block) offset() int64 { return bl.base + int64(bl.pos) }

@@ -68,7 +68,7 @@ type Reader struct {
 // NewReader returns a Reader of r.
 func NewReader(r io.Reader, o Options) *Reader {
 	if o.MaxLine == 0 {
-		o.MaxLine = 64 << 10
+		o.MaxLine = defaultMaxLine
 	}
 	rd := &Reader{in: newBlock(r, max(o.MaxLine, 256)), year: o.Year}
 	rd.seq.limit = 4 * rd.in.max
@@ -85,8 +85,8 @@ func (r *Reader) Stats() Stats {
 		Clipped:    r.clipped,
 		Transports: make(map[Transport]int64),
 	}
-	if r.in.pos > 0 && r.in.buf[r.in.pos-1] != '\n' {
-		s.Lines++ // the last line has no end
+	if r.in.unended() {
+		s.Lines++
 	}
 	if r.records > 0 {
 		s.Boots = r.boot.index + 1

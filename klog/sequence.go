@@ -18,16 +18,21 @@ type sequencer struct {
 	bytes   int      // of text in window
 	limit   int      // of bytes
 	partial []*fragmented
-	recent  [recentSeqs]int64 // times, plus one, of the numbers below next that were seen
+	recent  *[recentSeqs]int64 // times, plus one, of the numbers below next that were seen; nil before the first
 }
 
 // held returns how many records wait.
 func (s *sequencer) held() int { return len(s.window) + len(s.partial) }
 
-func (s *sequencer) saw(seq int64) bool { return s.recent[seq%recentSeqs] != 0 }
+func (s *sequencer) saw(seq int64) bool { return s.recent != nil && s.recent[seq%recentSeqs] != 0 }
 
 // mark notes that the number was seen with a time in microseconds.
-func (s *sequencer) mark(seq, us int64) { s.recent[seq%recentSeqs] = us + 1 }
+func (s *sequencer) mark(seq, us int64) {
+	if s.recent == nil {
+		s.recent = new([recentSeqs]int64)
+	}
+	s.recent[seq%recentSeqs] = us + 1
+}
 
 // pass moves next behind seq and returns how many numbers that skips.
 func (s *sequencer) pass(seq, us int64) (gap int64) {
@@ -36,10 +41,10 @@ func (s *sequencer) pass(seq, us int64) (gap int64) {
 		s.next = seq
 	}
 	gap = seq - s.next
-	for k := max(s.next, seq-recentSeqs); k < seq; k++ {
+	s.mark(seq, us)
+	for k := max(s.next, seq-recentSeqs+1); k < seq; k++ {
 		s.recent[k%recentSeqs] = 0
 	}
-	s.mark(seq, us)
 	s.next = seq + 1
 	return gap
 }
@@ -150,7 +155,9 @@ func (r *Reader) restarted(rec *Record, text []byte) bool {
 func (r *Reader) restart() {
 	r.release(true)
 	r.seq.started = false
-	clear(r.seq.recent[:])
+	if r.seq.recent != nil {
+		clear(r.seq.recent[:])
+	}
 	r.boot.fresh()
 }
 

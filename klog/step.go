@@ -53,6 +53,7 @@ func (r *Reader) finish() error {
 	if r.queued < len(r.queue) {
 		return nil
 	}
+	r.in.release()
 	if r.in.err == nil {
 		return io.EOF
 	}
