@@ -287,23 +287,3 @@ func baseName(name string) string {
 	}
 	return name
 }
-
-// syscallPrefixes are the wrappers that architectures and compilers put around
-// a system call's body, longest first.
-var syscallPrefixes = []string{
-	"__ia32_compat_sys_", "__x64_compat_sys_", "__arm64_compat_sys_", "__s390x_compat_sys_", "__se_compat_sys_", "__do_compat_sys_", "compat_sys_",
-	"__x64_sys_", "__ia32_sys_", "__x32_sys_", "__arm64_sys_", "__riscv_sys_", "__s390x_sys_", "__s390_sys_", "__powerpc_sys_", "__loongarch_sys_",
-	"__se_sys_", "__do_sys_", "ksys_", "SyS_", "SYSC_", "C_SYSC_", "compat_SyS_", "__sys_", "sys_",
-}
-
-// PortableName returns a function's name as it is on every architecture and with
-// every compiler: suffixes stripped, the wrappers of a system call unified.
-func PortableName(name string) string {
-	name = baseName(name)
-	for _, p := range syscallPrefixes {
-		if rest, ok := strings.CutPrefix(name, p); ok && rest != "" {
-			return "sys_" + rest
-		}
-	}
-	return name
-}

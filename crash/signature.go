@@ -9,66 +9,139 @@ import (
 
 // Algorithm is the version of the rules that make signatures. It changes with
 // any rule that could give an old report a new signature.
-const Algorithm = "ringside-1"
+const Algorithm = "ringside-2"
 
-// sign makes the signature of a finished report. What goes in, by level:
-//
-//	exact     kind, every reliable frame with offset, size, module and build ID
-//	stack     kind, the functions of every reliable frame
-//	portable  kind, mechanism, guilty function and module, all without what a
-//	          compiler, an architecture or a rebuild changes
-//	family    family of the kind, guilty function
-//
-// Never in it: taint, addresses, CPU, task, host, time, line numbers, and at
-// the portable level offsets and who called. Inlined frames and those the
-// unwinder doubts are left out everywhere.
-func (b *builder) sign() Signature {
-	r := &b.rep
+// firstAlgorithm are the rules before it, which this program still knows.
+const firstAlgorithm = "ringside-1"
+
+// Sign makes the signature of a finished report by the rules of an algorithm.
+// It answers false for an algorithm that this program does not know. A report
+// that another version of the parser read is signed as it was read.
+func Sign(r *Report, algorithm string) (Signature, bool) {
+	switch algorithm {
+	case Algorithm:
+		return sign(r), true
+	case firstAlgorithm:
+		return signFirst(r), true
+	}
+	return Signature{}, false
+}
+
+func (b *builder) sign() Signature { return sign(&b.rep) }
+
+// sign makes a signature out of what [components] lists.
+func sign(r *Report) Signature {
 	s := Signature{Algorithm: Algorithm}
 	exact := []string{string(r.Kind)}
 	stack := []string{string(r.Kind)}
 	for i := range r.Frames {
 		f := &r.Frames[i]
-		if !f.Reliable || f.Inline || f.Function == "" {
+		if !f.blamable() {
 			continue
 		}
 		exact = append(exact, f.Function+"+"+strconv.FormatUint(f.Offset, 16)+"/"+strconv.FormatUint(f.Size, 16)+"@"+f.Module+"#"+f.BuildID)
 		stack = append(stack, PortableName(f.Function)+"@"+f.Module)
 	}
-	where := normalise(r.Headline)
-	module := ""
-	if r.Guilty != nil {
-		where, module = PortableName(r.Guilty.Function), r.Guilty.Module
-	}
+	c := componentsOf(r)
 	if len(stack) == 1 {
-		exact = append(exact, where)
-		stack = append(stack, where)
+		exact = append(exact, c.where)
+		stack = append(stack, c.where)
 	}
-	portable := []string{string(r.Kind)}
-	if m := mechanism(r); m != "" {
-		portable = append(portable, m)
-	}
-	portable = append(portable, where)
-	if module != "" {
-		portable = append(portable, module)
-	}
-	s.Basis = portable
-	s.Exact, s.Stack, s.Portable = digest(exact), digest(stack), digest(portable)
-	s.Family = digest([]string{r.Kind.Family(), where})
+	s.Basis = c.basis()
+	s.Exact, s.Stack, s.Portable = digest(exact), digest(stack), digest(s.Basis)
+	s.Family = digest([]string{c.family, c.where})
 	return s
 }
 
-// mechanism is what a sanitizer found, without what differs from one run to the
-// next.
+// components is what the portable signature and the family are made from:
+//
+//	exact     kind, every reliable frame with offset, size, module and build ID
+//	stack     kind, the functions of every reliable frame
+//	portable  trap, mechanism, where and module, all without what a compiler,
+//	          an architecture or a rebuild changes
+//	family    family of the kind, where
+//
+// Never in it: taint, addresses, CPU, task, host, time, line numbers, and at
+// the portable level offsets and who called. Inlined frames and those the
+// unwinder doubts are left out everywhere.
+type components struct {
+	trap      string // the kind, those unified that differ by architecture
+	mechanism string // what a sanitizer or lockdep found
+	where     string // guilty function, or the headline where there is none
+	module    string
+	family    string
+}
+
+func componentsOf(r *Report) components {
+	c := components{trap: trap(r), mechanism: mechanism(r), family: r.Kind.Family()}
+	if r.Guilty != nil {
+		c.where, c.module = PortableName(r.Guilty.Function), r.Guilty.Module
+	} else {
+		c.where = anonymous(r)
+	}
+	return c
+}
+
+func (c *components) basis() []string {
+	basis := []string{c.trap}
+	if c.mechanism != "" {
+		basis = append(basis, c.mechanism)
+	}
+	basis = append(basis, c.where)
+	if c.module != "" {
+		basis = append(basis, c.module)
+	}
+	return basis
+}
+
+// trap unifies the kinds by which architectures report one and the same bad
+// pointer: what is a general protection fault on x86, for an address that is not
+// canonical, is a paging request everywhere else; and under KASAN a NULL pointer
+// faults in its shadow, which the kernel then says.
+func trap(r *Report) string {
+	switch r.Kind {
+	case KindPageFault, KindGPF, KindStackSegment:
+		if r.Fault != nil && strings.Contains(r.Fault.Reason, "null-ptr-deref") {
+			return string(KindNullDeref)
+		}
+		return "bad-address"
+	}
+	return string(r.Kind)
+}
+
+// mechanism is what a check found, without what differs from one run or one
+// release to the next.
 func mechanism(r *Report) string {
 	if r.Fault == nil {
 		return ""
 	}
 	switch r.Kind {
 	case KindKASAN, KindKFENCE, KindKMSAN, KindUBSAN:
-		return strings.TrimPrefix(normalise(r.Fault.Reason), "slab-")
+		m := strings.TrimPrefix(normalise(r.Fault.Reason), "slab-")
+		if strings.Contains(m, "double-free") || strings.Contains(m, "invalid-free") {
+			return "invalid-free" // one wording until 6.1, two since
+		}
+		return m
+	case KindLockdep:
+		return normalise(r.Fault.Reason)
 	}
 	return ""
+}
+
+// anonymous is the headline of a report that blames no function, without who
+// happened to run and on which of several equal devices.
+func anonymous(r *Report) string {
+	h := r.Headline
+	if len(r.Task) > 1 {
+		h = strings.ReplaceAll(h, r.Task, "#")
+	}
+	switch r.Class {
+	case ClassIO, ClassHardware, ClassFilesystem:
+		if len(r.Subject) > 1 {
+			h = strings.ReplaceAll(h, r.Subject, "#")
+		}
+	}
+	return normalise(h)
 }
 
 // normalise replaces what varies in a line: numbers and addresses.
