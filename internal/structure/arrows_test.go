@@ -21,7 +21,8 @@ var rooms = []struct {
 	{"artefact", []string{"klog"}},
 	{"crash", []string{"klog"}},
 	{"owner", nil},
-	{"diagnose", []string{"crash", "klog"}},
+	{"insn", nil},
+	{"diagnose", []string{"crash", "klog", "insn"}},
 	{"symbol", nil},
 
 	// The product.
@@ -46,7 +47,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "crash", "owner", "diagnose"}
+var libraries = []string{"klog", "artefact", "crash", "owner", "insn", "diagnose"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
