@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -62,5 +63,33 @@ func BenchmarkLab(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkCases reads each of the peer's cases by itself: short logs, in which
+// what a Parse costs before its first line counts.
+func BenchmarkCases(b *testing.B) {
+	names, err := filepath.Glob(filepath.Join(os.Getenv("RINGSIDE_CORPUS"), "crashlog/syzkaller/report/*"))
+	if err != nil || len(names) == 0 {
+		b.Skip("SKIPPED: set RINGSIDE_CORPUS to the folder of the shared corpus to run this benchmark")
+	}
+	var logs [][]byte
+	total := 0
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		logs = append(logs, data)
+		total += len(data)
+	}
+	b.SetBytes(int64(total))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, log := range logs {
+			if _, err := Parse(context.Background(), bytes.NewReader(log), Options{}); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"ringside/klog"
 )
@@ -53,6 +54,7 @@ const (
 // builder is a report being read.
 type builder struct {
 	rep         Report
+	mem         *scratch
 	key         streamKey
 	serial      int  // in the order of opening
 	cutOff      bool // the input ended in it
@@ -116,14 +118,15 @@ func (s *stream) resetStack() {
 }
 
 // newBuilder opens a report at rec.
-func newBuilder(rec *klog.Record, boot *Boot, room *room) *builder {
-	b := &builder{bare: true, rank: RankPanic + 1, room: room, bootAt: -1}
+func newBuilder(rec *klog.Record, boot *Boot, room *room, mem *scratch) *builder {
+	b := mem.builder()
+	b.mem, b.bare, b.rank, b.room, b.bootAt = mem, true, RankPanic+1, room, -1
 	r := &b.rep
 	r.Kind = KindUnknown
+	r.Frames, r.Evidence = spare(&mem.frames), spare(&mem.cited)
 	r.Boot = rec.Boot
 	r.Span = rec.Span
 	r.Lines = LineRange{rec.Line, rec.Line}
-	r.Registers = map[string]string{}
 	if rec.HasTime {
 		s := rec.Time.Seconds()
 		r.Time = &s
@@ -316,6 +319,9 @@ func clip(text []byte) string {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
+	if utf8.Valid(text) {
+		return string(text)
+	}
 	return string(bytes.ToValidUTF8(text, []byte("�")))
 }
 
@@ -331,11 +337,13 @@ func (b *builder) cpuLine(rec *klog.Record, l cpuLine) {
 	b.seen.cpu = true
 	const rule = "body/cpu-line"
 	if l.cpu >= 0 && r.CPU == nil {
-		r.CPU = &l.cpu
+		n := l.cpu // not the whole line
+		r.CPU = &n
 		b.evidence("cpu", rule, rec, l.cpuAt[0], l.cpuAt[1])
 	}
 	if l.pid >= 0 && r.PID == nil {
-		r.PID = &l.pid
+		n := l.pid
+		r.PID = &n
 		b.evidence("pid", rule, rec, l.pidAt[0], l.pidAt[1])
 	}
 	if l.comm != "" && r.Task == "" {
@@ -370,11 +378,12 @@ func (b *builder) taint(rec *klog.Record, t taintState) {
 }
 
 // frame adds a frame to the stack that s points to.
-func (b *builder) frame(s *stream, rec *klog.Record, f Frame) {
+func (b *builder) frame(s *stream, rec *klog.Record, l *frameLine) {
+	f := l.frame(b.mem.names)
 	f.Context = s.ctx
 	f.Span = textSpan(rec, 0, len(rec.Text))
 	f.LogLine = rec.Line
-	f.record = b.record
+	f.record = uint32(b.record)
 	if f.Context != "pc" && f.Context != "interrupted" && b.tooEarly(s) {
 		b.addAlien(f, b.record)
 		return
@@ -390,6 +399,9 @@ func (b *builder) frame(s *stream, rec *klog.Record, f Frame) {
 	}
 	if i := int(s.to); i >= 0 && i < len(b.rep.Stacks) && len(b.rep.Stacks[i].Frames) < maxFrames && b.room.take(1) {
 		st := &b.rep.Stacks[i]
+		if st.Frames == nil {
+			st.Frames = spare(&b.mem.frames)
+		}
 		st.Frames = append(st.Frames, f)
 		st.Span.End = rec.Span.End
 	}
@@ -422,34 +434,43 @@ func (b *builder) programCounter(s *stream, rec *klog.Record, l pcLine) {
 	if b.stage >= stageEnded {
 		return
 	}
-	if l.sym.name == "" {
+	if len(l.sym.name) == 0 {
 		if b.pc == nil && s.to == targetMain && len(b.rep.Frames) == 0 {
-			b.pc = &Location{Function: "", Why: "the program counter points outside the kernel's code: " + l.addr}
+			b.pc = &Location{Function: "", Why: "the program counter points outside the kernel's code: " + string(l.addr)}
 			b.evidence("pc", "body/program-counter", rec, l.start, l.end)
 		}
 		return
 	}
-	f := Frame{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module, BuildID: l.sym.buildID, File: l.file, Line: l.line, Reliable: true}
+	f := frameLine{sym: l.sym, file: l.file, line: l.line, reliable: true}
 	if s.to == targetMain && len(b.rep.Frames) == 0 && s.label == "" {
 		if b.pc != nil {
 			return
 		}
-		b.pc = &Location{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module}
-		b.evidence("registers."+l.prefix.reg, "body/program-counter", rec, l.start, l.end)
+		b.pc = &Location{Function: b.mem.names.of(l.sym.name), Offset: l.sym.offset, Size: l.sym.size, Module: b.mem.names.of(l.sym.module)}
+		b.evidence(b.mem.fields.with("registers.", l.prefix.reg), "body/program-counter", rec, l.start, l.end)
 		b.evidence("pc", "body/program-counter", rec, l.start, l.end)
 		s.ctx = "pc"
-		b.frame(s, rec, f)
+		b.frame(s, rec, &f)
 		s.ctx = ""
-		if len(b.rep.Registers) < maxRegisters {
-			b.rep.Registers[l.prefix.reg] = string(rec.Text[l.start:l.end])
-		}
+		b.register(l.prefix.reg, string(rec.Text[l.start:l.end]))
 		return
 	}
 	// In the middle of a stack it is where an interrupt hit.
 	ctx := s.ctx
 	s.ctx = "interrupted"
-	b.frame(s, rec, f)
+	b.frame(s, rec, &f)
 	s.ctx = ctx
+}
+
+// register keeps the value of a register, if there is room for it.
+func (b *builder) register(name, value string) {
+	if len(b.rep.Registers) >= maxRegisters {
+		return
+	}
+	if b.rep.Registers == nil {
+		b.rep.Registers = make(map[string]string, 24)
+	}
+	b.rep.Registers[name] = value
 }
 
 // registers adds a line of a register dump.
@@ -462,11 +483,14 @@ func (b *builder) registers(s *stream, rec *klog.Record, regs []register, arch s
 		return
 	}
 	b.seen.regs = true
+	from := regs[0].start
+	line := string(rec.Text[from:regs[len(regs)-1].end]) // the values share it
 	for _, r := range regs {
-		if _, ok := b.rep.Registers[r.name]; ok || len(b.rep.Registers) >= maxRegisters || !b.room.take(1) {
+		name := b.mem.names.of(r.name)
+		if _, ok := b.rep.Registers[name]; ok || len(b.rep.Registers) >= maxRegisters || !b.room.take(1) {
 			continue
 		}
-		b.rep.Registers[r.name] = r.value
-		b.evidence("registers."+r.name, "body/registers", rec, r.start, r.end)
+		b.register(name, line[r.start-from:r.end-from])
+		b.evidence(b.mem.fields.with("registers.", name), "body/registers", rec, r.start, r.end)
 	}
 }

@@ -23,6 +23,10 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 	if doc.Notes == nil {
 		doc.Notes = []Note{}
 	}
+	defer func() { p.mem.caps = p.caps.c[:0]; p.mem.release() }()
+	if n := len(p.reports); n > 0 {
+		doc.Reports = make([]Report, 0, n)
+	}
 	for _, b := range p.reports {
 		switch b.verdict() {
 		case isReport:
@@ -34,7 +38,10 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 			b.rep.Missing = []string{}
 			b.rep.Index = len(doc.Dumps)
 			doc.Dumps = append(doc.Dumps, b.rep)
+		default:
+			p.mem.detach(&b.rep)
 		}
+		p.mem.put(b)
 	}
 	chain(doc.Reports)
 	doc.Primary = primary(doc.Reports)
@@ -135,8 +142,8 @@ func (b *builder) finish(hardware string, open bool) {
 	if r.Taint == nil {
 		r.Taint = []string{}
 	}
-	if r.Frames == nil {
-		r.Frames = []Frame{}
+	if r.Registers == nil {
+		r.Registers = map[string]string{}
 	}
 	if r.Arch == "" {
 		r.Arch = archOf(r.Kernel, "")
@@ -154,6 +161,7 @@ func (b *builder) finish(hardware string, open bool) {
 	}
 	r.Signature = b.sign()
 	r.Confidence = b.confidence()
+	b.mem.detach(r)
 }
 
 // refine corrects a kind by what the rest of the report says.

@@ -2,14 +2,13 @@ package crash
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 )
 
 // symLen returns the length of the symbol at the start of text: a name, with
 // +0xoffset/0xsize and [module] where they follow. 0 means that there is none.
 func symLen(text []byte) int {
-	_, n := parseSymbol(text)
+	_, n := scanSymbol(text)
 	return n
 }
 
@@ -23,23 +22,39 @@ type symbol struct {
 	buildID string
 }
 
-// parseSymbol reads "name+0xoff/0xsize [module buildid]" at the start of text.
+// scanned is a code location in place: its parts point into the line.
+type scanned struct {
+	name    []byte
+	offset  uint64
+	size    uint64
+	hasOff  bool
+	module  []byte
+	buildID []byte
+}
+
+// scanSymbol reads "name+0xoff/0xsize [module buildid]" at the start of text.
 // Offset and module are optional. It returns how many bytes it used.
-func parseSymbol(text []byte) (symbol, int) {
+func scanSymbol(text []byte) (scanned, int) {
 	n := nameLen(text)
 	if n == 0 || n >= 8 && hexLen(text[:n]) == n {
-		return symbol{}, 0
+		return scanned{}, 0
 	}
-	s := symbol{name: string(text[:n])}
+	s := scanned{name: text[:n]}
 	if off, size, m := parseOffset(text[n:]); m > 0 {
 		s.offset, s.size, s.hasOff = off, size, true
 		n += m
 	}
-	if mod, id, m := parseModule(text[n:]); m > 0 {
+	if mod, id, m := scanModule(text[n:]); m > 0 {
 		s.module, s.buildID = mod, id
 		n += m
 	}
 	return s, n
+}
+
+// parseSymbol is scanSymbol with strings of its own.
+func parseSymbol(text []byte) (symbol, int) {
+	s, n := scanSymbol(text)
+	return symbol{string(s.name), s.offset, s.size, s.hasOff, string(s.module), string(s.buildID)}, n
 }
 
 // nameLen returns the length of the function name at the start of text. Besides
@@ -91,29 +106,29 @@ func parseOffset(text []byte) (off, size uint64, n int) {
 	return off, 0, n
 }
 
-// parseModule reads " [module]" or " [module buildid]".
-func parseModule(text []byte) (module, buildID string, n int) {
+// scanModule reads " [module]" or " [module buildid]".
+func scanModule(text []byte) (module, buildID []byte, n int) {
 	if len(text) < 4 || text[0] != ' ' || text[1] != '[' {
-		return "", "", 0
+		return nil, nil, 0
 	}
 	end := bytes.IndexByte(text, ']')
 	if end < 0 {
-		return "", "", 0
+		return nil, nil, 0
 	}
-	name, id, _ := strings.Cut(string(text[2:end]), " ")
-	if !isModuleName(name) || name == "inline" {
-		return "", "", 0
+	name, id, _ := bytes.Cut(text[2:end], []byte(" "))
+	if !isModuleName(name) || string(name) == "inline" {
+		return nil, nil, 0
 	}
 	return name, id, end + 1
 }
 
-func isModuleName(s string) bool {
-	for i := range len(s) {
-		if b := s[i]; !isSymbol(b) && b != '-' {
+func isModuleName(s []byte) bool {
+	for _, b := range s {
+		if !isSymbol(b) && b != '-' {
 			return false
 		}
 	}
-	return s != ""
+	return len(s) > 0
 }
 
 // parseHex reads a hexadecimal number of at most 64 bits, with or without 0x.
@@ -126,14 +141,40 @@ func parseHex(text []byte) (uint64, int) {
 	if len(digits) == 0 || len(digits) > 16 {
 		return 0, 0
 	}
-	v, err := strconv.ParseUint(string(digits), 16, 64)
-	if err != nil {
-		return 0, 0
+	var v uint64
+	for _, b := range digits {
+		d := uint64(b - '0')
+		if b > '9' {
+			d = uint64(b|0x20-'a') + 10
+		}
+		v = v<<4 | d
 	}
 	return v, n
 }
 
-// parseFrame reads one line of a stack. The forms, newest first:
+// frameLine is one line of a stack in place.
+type frameLine struct {
+	sym      scanned
+	file     []byte
+	line     int
+	address  []byte
+	inline   bool
+	reliable bool
+}
+
+// frame makes a Frame of the line, with names out of n.
+func (l *frameLine) frame(n names) Frame {
+	return Frame{Function: n.of(l.sym.name), Offset: l.sym.offset, Size: l.sym.size, Module: n.of(l.sym.module), BuildID: n.of(l.sym.buildID),
+		File: n.of(l.file), Line: l.line, Address: string(l.address), Inline: l.inline, Reliable: l.reliable}
+}
+
+// parseFrame is scanFrame with strings of its own.
+func parseFrame(text []byte) (Frame, bool) {
+	l, ok := scanFrame(text)
+	return l.frame(names{}), ok
+}
+
+// scanFrame reads one line of a stack. The forms, newest first:
 //
 //	func+0x12/0x34 [mod]                     x86, arm64, riscv, s390 since 4.10
 //	? func+0x12/0x34                         x86: found on the stack, perhaps stale
@@ -145,12 +186,12 @@ func parseHex(text []byte) (uint64, int) {
 //	[<c0123456>] (func) from [<c0234567>] (caller+0x12/0x34)   arm
 //	[c000000001234567] [c000000000765432] func+0x12/0x34 (unreliable)   powerpc
 //	0xffffffffc040d000                       no symbol there
-func parseFrame(text []byte) (Frame, bool) {
-	f := Frame{Reliable: true}
+func scanFrame(text []byte) (frameLine, bool) {
+	f := frameLine{reliable: true}
 	rest := bytes.TrimLeft(text, " \t")
 	rest = trimAddresses(rest, &f)
 	if r, ok := bytes.CutPrefix(rest, []byte("? ")); ok {
-		f.Reliable = false
+		f.reliable = false
 		rest = r
 		rest = trimAddresses(bytes.TrimLeft(rest, " "), &f)
 	}
@@ -160,8 +201,8 @@ func parseFrame(text []byte) (Frame, bool) {
 	if rest[0] == '(' {
 		if end := bytes.IndexByte(rest, ')'); end > 1 {
 			inner, after := rest[1:end], rest[end+1:]
-			if s, n := parseSymbol(inner); n == len(inner) && (s.hasOff || bytes.HasPrefix(after, []byte(" from "))) {
-				f.set(s)
+			if s, n := scanSymbol(inner); n == len(inner) && (s.hasOff || bytes.HasPrefix(after, []byte(" from "))) {
+				f.sym = s
 				return f, true
 			}
 		}
@@ -172,10 +213,10 @@ func parseFrame(text []byte) (Frame, bool) {
 		if n < 6 || len(bytes.TrimSpace(rest[n:])) > 0 && !bytes.HasPrefix(rest[n:], []byte(" [")) {
 			return f, false
 		}
-		f.Address = string(rest[:n])
+		f.address = rest[:n]
 		return f, true
 	}
-	s, n := parseSymbol(rest)
+	s, n := scanSymbol(rest)
 	if n == 0 {
 		return f, false
 	}
@@ -185,37 +226,38 @@ func parseFrame(text []byte) (Frame, bool) {
 			return f, false
 		}
 		// A name alone is a frame only with a place or as an inlined call.
-		if file, line, m := parsePlace(after); m > 0 {
-			f.set(s)
-			f.File, f.Line = file, line
-			f.Inline = bytes.Contains(after[m:], []byte("[inline]"))
+		if file, line, m := scanPlace(after); m > 0 {
+			f.sym = s
+			f.file, f.line = file, line
+			f.inline = bytes.Contains(after[m:], []byte("[inline]"))
 			return f, true
 		}
 		if caller, ok := bytes.CutPrefix(after, []byte("from ")); ok {
-			if c, m := parseSymbol(caller); m > 0 && c.hasOff {
-				f.set(s)
-				f.Module = c.module
+			if c, m := scanSymbol(caller); m > 0 && c.hasOff {
+				f.sym = s
+				f.sym.module = c.module
 				return f, true
 			}
 		}
 		return f, false
 	}
-	f.set(s)
-	if file, line, m := parsePlace(after); m > 0 {
-		f.File, f.Line = file, line
+	f.sym = s
+	if file, line, m := scanPlace(after); m > 0 {
+		f.file, f.line = file, line
 		after = bytes.TrimLeft(after[m:], " ")
-		if f.Module == "" {
-			if mod, id, k := parseModule(append([]byte(" "), after...)); k > 0 {
-				f.Module, f.BuildID = mod, id
+		if len(f.sym.module) == 0 {
+			// Behind the place, from the blank that was trimmed.
+			if mod, id, k := scanModule(rest[len(rest)-len(after)-1:]); k > 0 {
+				f.sym.module, f.sym.buildID = mod, id
 			}
 		}
 	}
 	switch {
 	case bytes.HasPrefix(after, []byte("(unreliable)")):
-		f.Reliable = false
+		f.reliable = false
 	case bytes.HasPrefix(after, []byte("[inline]")):
-		f.Inline = true
-	case len(after) > 0 && !isFrameTail(after) && f.File == "" && f.Module == "":
+		f.inline = true
+	case len(after) > 0 && !isFrameTail(after) && len(f.file) == 0 && len(f.sym.module) == 0:
 		return f, false // a sentence that starts with a symbol
 	}
 	return f, true
@@ -230,13 +272,9 @@ func isFrameTail(text []byte) bool {
 	return false
 }
 
-func (f *Frame) set(s symbol) {
-	f.Function, f.Offset, f.Size, f.Module, f.BuildID = s.name, s.offset, s.size, s.module, s.buildID
-}
-
 // trimAddresses removes the addresses and markers that older kernels and some
 // architectures print in front of a symbol.
-func trimAddresses(text []byte, f *Frame) []byte {
+func trimAddresses(text []byte, f *frameLine) []byte {
 	for range 3 {
 		switch {
 		case bytes.HasPrefix(text, []byte("([<")):
@@ -250,7 +288,7 @@ func trimAddresses(text []byte, f *Frame) []byte {
 			if len(addr) < 8 || hexLen(addr) != len(addr) {
 				return text
 			}
-			f.Address = string(addr)
+			f.address = addr
 			text = bytes.TrimLeft(text[end+1:], " ")
 		default:
 			return text
@@ -259,18 +297,23 @@ func trimAddresses(text []byte, f *Frame) []byte {
 	return text
 }
 
-// parsePlace reads "dir/file.c:123" and returns how many bytes it used.
-func parsePlace(text []byte) (file string, line, n int) {
+// scanPlace reads "dir/file.c:123" and returns how many bytes it used.
+func scanPlace(text []byte) (file []byte, line, n int) {
 	colon := bytes.IndexByte(text, ':')
 	if colon < 3 || bytes.ContainsAny(text[:colon], " ({[&") || bytes.IndexByte(text[:colon], '.') < 0 {
-		return "", 0, 0
+		return nil, 0, 0
 	}
-	digits := spanOf(text[colon+1:], isDigit)
-	line, err := strconv.Atoi(string(text[colon+1 : colon+1+digits]))
-	if err != nil {
-		return "", 0, 0
+	line, digits := atoi(text[colon+1:])
+	if digits == 0 {
+		return nil, 0, 0
 	}
-	return string(text[:colon]), line, colon + 1 + digits
+	return text[:colon], line, colon + 1 + digits
+}
+
+// parsePlace is scanPlace with a string of its own.
+func parsePlace(text []byte) (file string, line, n int) {
+	f, line, n := scanPlace(text)
+	return string(f), line, n
 }
 
 // baseName strips what compilers append to a function's name when they clone

@@ -76,11 +76,11 @@ func (b *builder) untangle() {
 		for _, a := range b.aliens {
 			r.Frames = append(r.Frames, a.frame)
 		}
-		b.aliens = nil
+		b.aliens = b.aliens[:0]
 		return
 	}
 	if len(b.aliens) < 2 {
-		b.aliens = nil
+		b.aliens = b.aliens[:0]
 		return
 	}
 	foreign := map[string]bool{}
@@ -93,7 +93,7 @@ func (b *builder) untangle() {
 		f := &r.Frames[i]
 		switch {
 		case f.Context == "pc":
-		case regular && f.record%2 != b.traceRecord%2:
+		case regular && int(f.record)%2 != b.traceRecord%2:
 			continue
 		case !regular && foreign[f.Function]:
 			continue
@@ -121,7 +121,7 @@ func (b *builder) alternates() bool {
 		f := &b.rep.Frames[i]
 		switch {
 		case f.Context == "pc":
-		case f.record%2 == b.traceRecord%2:
+		case int(f.record)%2 == b.traceRecord%2:
 			own++
 		default:
 			other++

@@ -86,7 +86,10 @@ func (n *noise) role(function string) role {
 	// Any prefix of function sorts at or before it; walk back from there
 	// through the candidates that share its first byte. The longest one that
 	// fits is the first.
-	i, _ := slices.BinarySearchFunc(n.prefixes, function+"\xff", func(p noisePrefix, f string) int { return strings.Compare(p.text, f) })
+	i, found := slices.BinarySearchFunc(n.prefixes, function, func(p noisePrefix, f string) int { return strings.Compare(p.text, f) })
+	if found {
+		return n.prefixes[i].role
+	}
 	for i--; i >= 0 && n.prefixes[i].text[0] == function[0]; i-- {
 		if strings.HasPrefix(function, n.prefixes[i].text) {
 			return n.prefixes[i].role

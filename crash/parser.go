@@ -53,6 +53,7 @@ var sharedGrammar = sync.OnceValues(compileGrammar)
 type Parser struct {
 	g         *grammar
 	structure *structureIndex
+	mem       *scratch
 	max       int
 	boots     []Boot
 	boot      *Boot // current
@@ -97,7 +98,8 @@ func NewParser(o Options) *Parser {
 	if o.MaxReports <= 0 {
 		o.MaxReports = 10_000
 	}
-	return &Parser{g: g, structure: buildStructure(), max: o.MaxReports, streams: map[streamKey]*stream{}, bootIndex: -1, room: &room{maxItems}}
+	mem := scratches.Get().(*scratch)
+	return &Parser{g: g, structure: sharedStructure(), mem: mem, max: o.MaxReports, streams: mem.streams, caps: captures{c: mem.caps}, bootIndex: -1, room: &room{maxItems}}
 }
 
 // Record takes the next record of the log.
@@ -231,7 +233,7 @@ func (p *Parser) stream(rec *klog.Record) *stream {
 		if len(p.streams) >= maxStreams {
 			p.closeAll()
 		}
-		s = &stream{to: targetMain}
+		s = p.mem.stream()
 		p.streams[key] = s
 	}
 	return s
@@ -259,6 +261,7 @@ func (p *Parser) closeAll() {
 			s.cur = nil
 		}
 		p.judge(s)
+		p.mem.putStream(s)
 	}
 	clear(p.streams)
 	p.open = 0
@@ -283,7 +286,7 @@ func (p *Parser) attach(s *stream, b *builder) {
 
 // add registers a new report; nil means that there are too many.
 func (p *Parser) add(rec *klog.Record) *builder {
-	b := newBuilder(rec, p.boot, p.room)
+	b := newBuilder(rec, p.boot, p.room, p.mem)
 	b.key, b.serial = keyOf(rec), p.serial
 	p.serial++
 	b.lost = rec.Lost
@@ -324,12 +327,13 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		b.lockLine(rec, l)
 		return true
 	}
-	if f, ok := parseFrame(text); ok {
+	if f, ok := scanFrame(text); ok {
 		if b.stage == stageHead && b.rep.Kind.Class() == ClassLocking && len(text) == len(trimmed) && !b.seen.trace {
-			b.sites = append(b.sites, *f.location("")) // "is trying to release lock (x) at:"
+			at := f.frame(b.mem.names)
+			b.sites = append(b.sites, *at.location("")) // "is trying to release lock (x) at:"
 			return true
 		}
-		if b.stage == stageHead && !b.dump && f.Function != "" && len(text) == len(trimmed) && !b.seen.trace && b.bare {
+		if b.stage == stageHead && !b.dump && len(f.sym.name) > 0 && len(text) == len(trimmed) && !b.seen.trace && b.bare {
 			return false // text that happens to look like a frame
 		}
 		if b.stage == stageHead && !b.tooEarly(s) {
@@ -338,7 +342,7 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		if b.stage == stageEnded && s.to == targetMain {
 			return true
 		}
-		b.frame(s, rec, f)
+		b.frame(s, rec, &f)
 		return true
 	}
 	if l, ok := parsePC(text); ok {
@@ -349,14 +353,16 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		b.programCounter(s, rec, l)
 		return true
 	}
-	if c, ok := parseCode(text); ok {
-		if b.rep.Code == nil && !s.user && b.stage < stageEnded && len(c.Bytes) > 0 {
-			b.rep.Code = c
+	if hex, trap, ok := scanCode(trimmed, p.mem.hex[:0]); ok {
+		p.mem.hex = hex
+		if b.rep.Code == nil && !s.user && b.stage < stageEnded && len(hex) > 0 {
+			b.rep.Code = &Code{Bytes: string(hex), Trap: trap}
 			b.evidence("code", "body/code", rec, 0, len(text))
 		}
 		return true
 	}
-	if regs, arch := parseRegisters(trimmed); len(regs) > 0 {
+	if regs, arch := scanRegisters(trimmed, p.mem.regs[:0]); len(regs) > 0 {
+		p.mem.regs = regs
 		shift := len(text) - len(trimmed)
 		for i := range regs {
 			regs[i].start, regs[i].end = regs[i].start+shift, regs[i].end+shift

@@ -113,7 +113,8 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 				enter()
 			}
 			if len(b.rep.Frames) > 0 && s.label == "" && b.stage < stageAftermath && len(b.aliens) < 2 {
-				s.label, s.labelCPU, s.sticky = "cpu "+strconv.Itoa(l.cpu), &l.cpu, true
+				n := l.cpu
+				s.label, s.labelCPU, s.sticky = "cpu "+strconv.Itoa(n), &n, true
 			}
 		}
 	case partTaint:
@@ -228,8 +229,8 @@ func (p *Parser) context(s *stream, b *builder, rec *klog.Record, text []byte) {
 		s.ctx = string(bytes.Trim(text[:end], "<#/"))
 	}
 	if rest := bytes.TrimLeft(text[end+1:], " >"); len(rest) > 0 {
-		if f, ok := parseFrame(rest); ok {
-			b.frame(s, rec, f)
+		if f, ok := scanFrame(rest); ok {
+			b.frame(s, rec, &f)
 		}
 	}
 }

@@ -15,13 +15,14 @@ var registerArch = map[string]string{
 
 // register is one name and value of a dump.
 type register struct {
-	name, value string
-	start, end  int // of the value in the line
+	name       []byte
+	start, end int // of the value in the line
 }
 
-// parseRegisters reads a line of a register dump, "RAX: 0000 RBX: 0001" or
-// "x29: ffff x28: 0000". It returns none if the line is not one.
-func parseRegisters(text []byte) (regs []register, arch string) {
+// scanRegisters reads a line of a register dump, "RAX: 0000 RBX: 0001" or
+// "x29: ffff x28: 0000", and appends what it reads to regs. It adds none if the
+// line is not one.
+func scanRegisters(text []byte, regs []register) (_ []register, arch string) {
 	i := 0
 	for i < len(text) {
 		i += spanOf(text[i:], func(b byte) bool { return b == ' ' || b == '\t' })
@@ -29,11 +30,11 @@ func parseRegisters(text []byte) (regs []register, arch string) {
 		if n == 0 || n > 8 {
 			break
 		}
-		name := string(text[i : i+n])
+		name := text[i : i+n]
 		if len(regs) == 0 {
-			a, ok := registerArch[name]
+			a, ok := registerArch[string(name)]
 			if !ok {
-				return nil, ""
+				return regs, ""
 			}
 			arch = a
 		}
@@ -52,7 +53,7 @@ func parseRegisters(text []byte) (regs []register, arch string) {
 		if m == 0 {
 			break
 		}
-		regs = append(regs, register{name, string(text[i : i+m]), i, i + m})
+		regs = append(regs, register{name, i, i + m})
 		i += m
 		if i < len(text) && text[i] == '(' {
 			if end := bytes.IndexByte(text[i:], ')'); end >= 0 {
@@ -97,10 +98,10 @@ var pcPrefixes = []pcPrefix{
 
 // pcLine is a line that names the program counter.
 type pcLine struct {
-	prefix     pcPrefix
-	sym        symbol
-	addr       string
-	file       string // where a symbolizer put it
+	prefix     *pcPrefix
+	sym        scanned
+	addr       []byte
+	file       []byte // where a symbolizer put it
 	line       int
 	user       bool // user space
 	start, end int
@@ -116,7 +117,16 @@ type pcLine struct {
 //	Krnl PSW : 0704c00180000000 0000000000123456 (foo+0x12/0x34)
 //	epc   : 80123456 foo+0x12/0x34
 func parsePC(text []byte) (pcLine, bool) {
-	for _, p := range pcPrefixes {
+	if len(text) == 0 {
+		return pcLine{}, false
+	}
+	switch text[0] {
+	case 'R', 'I', 'E', 'P', 'N', 'L', 'K', 'p', 'l', 'e', 'r', ' ':
+	default:
+		return pcLine{}, false // none of pcPrefixes
+	}
+	for i := range pcPrefixes {
+		p := &pcPrefixes[i]
 		if !bytes.HasPrefix(text, []byte(p.text)) {
 			continue
 		}
@@ -126,8 +136,10 @@ func parsePC(text []byte) (pcLine, bool) {
 			i--
 		}
 		if m := hexLen(text[i:]); m == 4 && i+m < len(text) && text[i+m] == ':' {
-			seg := string(text[i : i+m])
-			l.user = seg == "0033" || seg == "0023" || seg == "0073" || seg == "002b"
+			switch string(text[i : i+m]) {
+			case "0033", "0023", "0073", "002b":
+				l.user = true
+			}
 			i += m + 1
 		}
 		for {
@@ -137,7 +149,7 @@ func parsePC(text []byte) (pcLine, bool) {
 				if end < 0 {
 					break
 				}
-				l.addr = string(bytes.Trim(text[i+1:i+end], "<>"))
+				l.addr = bytes.Trim(text[i+1:i+end], "<>")
 				i += end + 1
 				continue
 			}
@@ -146,42 +158,40 @@ func parsePC(text []byte) (pcLine, bool) {
 				if m < len(text[i:]) && isSymbol(text[i+m]) {
 					break
 				}
-				l.addr, l.start, l.end = string(text[i:i+m]), i, i+m
+				l.addr, l.start, l.end = text[i:i+m], i, i+m
 				i += m
 				continue
 			}
 			break
 		}
-		sym, n := parseSymbol(text[i:])
+		sym, n := scanSymbol(text[i:])
 		if n > 0 && sym.hasOff {
 			l.sym, l.start, l.end = sym, i, i+n
-			l.file, l.line, _ = parsePlace(bytes.TrimLeft(text[i+n:], " "))
+			l.file, l.line, _ = scanPlace(bytes.TrimLeft(text[i+n:], " "))
 		}
-		return l, l.sym.name != "" || l.addr != ""
+		return l, len(l.sym.name) > 0 || len(l.addr) > 0
 	}
 	return pcLine{}, false
 }
 
-// parseCode reads a "Code:" line. The trapping instruction is marked <..> or
-// (..).
-func parseCode(text []byte) (*Code, bool) {
+// scanCode reads a "Code:" line and appends its digits to hex. trap is the
+// index of the trapping byte, which is marked <..> or (..), -1 without one.
+func scanCode(text, hex []byte) (_ []byte, trap int, ok bool) {
 	rest, ok := bytes.CutPrefix(bytes.TrimLeft(text, " "), []byte("Code: "))
 	if !ok {
-		return nil, false
+		return hex, -1, false
 	}
-	c := &Code{Trap: -1}
-	var hex []byte
+	trap = -1
 	for word := range bytes.FieldsSeq(rest) {
 		mark := word[0] == '<' || word[0] == '('
 		word = bytes.Trim(word, "<>()")
 		if hexLen(word) != len(word) || len(word)%2 != 0 || len(word) > 16 {
 			break
 		}
-		if mark && c.Trap < 0 {
-			c.Trap = len(hex) / 2
+		if mark && trap < 0 {
+			trap = len(hex) / 2
 		}
 		hex = append(hex, word...)
 	}
-	c.Bytes = string(hex)
-	return c, true
+	return hex, trap, true
 }

@@ -128,11 +128,10 @@ type Frame struct {
 	Address  string    `json:"address,omitempty"` // as printed, for frames without a symbol
 	Inline   bool      `json:"inline"`
 	Reliable bool      `json:"reliable"`
+	record   uint32    // ordinal of its record in the log
 	Context  string    `json:"context,omitempty"` // TASK, IRQ, NMI, ... where the stack says so
 	Span     klog.Span `json:"span"`
 	LogLine  int       `json:"log_line"`
-
-	record int // ordinal of its record in the log
 }
 
 // Stack is a further stack of a report: where the object was allocated, what

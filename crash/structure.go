@@ -1,6 +1,10 @@
 package crash
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+	"sync"
+)
 
 // part is what a line is within a report, apart from headlines and details.
 type part uint8
@@ -102,6 +106,8 @@ var structureTable = []struct {
 // structureIndex finds parts by their first byte.
 type structureIndex [256][]int
 
+var sharedStructure = sync.OnceValue(buildStructure)
+
 func buildStructure() *structureIndex {
 	ix := new(structureIndex)
 	for i, s := range structureTable {
@@ -138,7 +144,7 @@ func parseModules(text []byte, list []Module) []Module {
 			break
 		}
 		name, flags, _ := bytes.Cut(word, []byte("("))
-		if !isModuleName(string(name)) {
+		if !isModuleName(name) {
 			break
 		}
 		list = append(list, Module{string(name), string(bytes.TrimSuffix(flags, []byte(")")))})
@@ -172,7 +178,14 @@ func parseTask(text []byte) (comm string, pid int, ok bool) {
 //	kworker/u4:6    D    0    53      2 0x80000000
 //	bash            D ffff88007a5a8000     0  1234      1 0x00000000
 func parseOldTask(text []byte) (comm string, pid int, ok bool) {
-	fields := bytes.Fields(text[:min(len(text), 128)])
+	var parts [8][]byte // on the stack: every line of a report asks
+	fields := parts[:0]
+	for f := range bytes.FieldsSeq(text[:min(len(text), 128)]) {
+		if len(fields) == len(parts) || len(fields) == 2 && fields[1][0] != 'D' {
+			return "", 0, false
+		}
+		fields = append(fields, f)
+	}
 	n := len(fields)
 	if n < 5 || !bytes.HasPrefix(fields[n-1], []byte("0x")) || hexLen(fields[n-1]) != len(fields[n-1]) {
 		return "", 0, false
@@ -217,7 +230,7 @@ func archOf(release, compiler string) string {
 		{"s390x", "s390x"}, {"loongarch64", "loongarch64"}, {"loong64", "loongarch64"}, {"mips", "mips"},
 		{"armhf", "arm"}, {"arm-linux", "arm"}, {"armmp", "arm"}, {"i686", "i386"}, {"i386", "i386"}, {"686-pae", "i386"},
 	} {
-		if bytes.Contains([]byte(release), []byte(a.mark)) || bytes.Contains([]byte(compiler), []byte(a.mark)) {
+		if strings.Contains(release, a.mark) || strings.Contains(compiler, a.mark) {
 			return a.arch
 		}
 	}

@@ -101,7 +101,14 @@ func releaseAndVersion(text []byte) (release, version string) {
 	if len(word) == 0 || !isDigit(word[0]) || bytes.IndexByte(word, '.') < 0 {
 		return "", ""
 	}
-	return string(word), string(bytes.Join(bytes.Fields(rest), []byte(" ")))
+	single := make([]byte, 0, 128)
+	for f := range bytes.FieldsSeq(rest) {
+		if len(single) > 0 {
+			single = append(single, ' ')
+		}
+		single = append(single, f...)
+	}
+	return string(word), string(single)
 }
 
 // cpuLine is the line that says who was running.

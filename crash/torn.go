@@ -26,10 +26,10 @@ func (p *Parser) headless(s *stream, rec *klog.Record, text []byte) {
 	}
 	// In the first lines of a log even a bare frame or the name of a task is
 	// what is left of a report. It turns out to be one only if a stack follows.
-	if f, ok := parseFrame(rec.Text); ok && f.Size > 0 && len(text) < len(rec.Text) {
+	if f, ok := scanFrame(rec.Text); ok && f.sym.size > 0 && len(text) < len(rec.Text) {
 		p.openBare(s, rec)
 		s.cur.stage = stageBody
-		s.cur.frame(s, rec, f)
+		s.cur.frame(s, rec, &f)
 		return
 	}
 	if comm, pid, ok := parseOldTask(text); ok {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-	"sync"
 
 	"ringside/klog"
 )
@@ -38,8 +37,6 @@ const minAlternation = 6
 // maxAgainst is how much may speak against a part of the stretch.
 const maxAgainst = 3
 
-var windows = sync.Pool{New: func() any { return &window{} }}
-
 // shape is what a line looks like.
 type shape uint8
 
@@ -59,7 +56,7 @@ func shapeOf(text []byte, head bool) shape {
 	case len(trimmed) == 0:
 		return shapeBlank
 	case bytes.Contains(trimmed, []byte("+0x")):
-		if _, ok := parseFrame(text); ok {
+		if _, ok := scanFrame(text); ok {
 			return shapeFrame
 		}
 	case len(trimmed) > 12 && bytes.IndexByte(trimmed[:min(len(trimmed), 10)], ':') > 0:
@@ -142,7 +139,7 @@ func (p *Parser) watch(s *stream, rec *klog.Record, head bool, before int) {
 		return
 	}
 	if s.window == nil {
-		s.window = windows.Get().(*window)
+		s.window = p.mem.window()
 		s.window.first = before
 	}
 	s.window.add(rec, head)
@@ -156,7 +153,7 @@ func (p *Parser) judge(s *stream) {
 		return
 	}
 	s.window = nil
-	defer func() { w.reset(); windows.Put(w) }()
+	defer p.mem.putWindow(w)
 	if w.full {
 		return
 	}
@@ -201,7 +198,11 @@ func (p *Parser) replace(key streamKey, first int, parts []*Parser) {
 	for _, b := range since {
 		if b.key != key {
 			p.reports = append(p.reports, b)
+			continue
 		}
+		reuse(&p.mem.frames, b.rep.Frames)
+		reuse(&p.mem.cited, b.rep.Evidence)
+		b.rep.Frames, b.rep.Evidence = nil, nil
 	}
 	for _, part := range parts {
 		part.ending = p.ending
@@ -218,7 +219,7 @@ func (p *Parser) replace(key streamKey, first int, parts []*Parser) {
 
 // sequence returns a parser for one of two sequences, in the state of p.
 func (p *Parser) sequence() *Parser {
-	q := &Parser{g: p.g, structure: p.structure, max: p.max, boots: p.boots, boot: p.boot, bootIndex: p.bootIndex,
+	q := &Parser{g: p.g, structure: p.structure, mem: p.mem, max: p.max, boots: p.boots, boot: p.boot, bootIndex: p.bootIndex,
 		room: p.room, streams: map[streamKey]*stream{}, stamped: p.stamped, records: p.records, serial: p.serial, split: true}
 	return q
 }
