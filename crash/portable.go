@@ -36,6 +36,9 @@ func PortableName(name string) string {
 			break
 		}
 	}
+	if !strings.Contains(name, "sys") && !strings.Contains(name, "SyS") && !strings.Contains(name, "SYSC") {
+		return name
+	}
 	for _, p := range syscallPrefixes {
 		if rest, ok := strings.CutPrefix(name, p); ok && rest != "" {
 			return "sys_" + rest

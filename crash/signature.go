@@ -32,23 +32,29 @@ func (b *builder) sign() Signature { return sign(&b.rep) }
 // sign makes a signature out of what [components] lists.
 func sign(r *Report) Signature {
 	s := Signature{Algorithm: Algorithm}
-	exact := []string{string(r.Kind)}
-	stack := []string{string(r.Kind)}
+	exact := append(make([]byte, 0, 4<<10), r.Kind...)
+	exact = append(exact, 0)
+	stack := append(make([]byte, 0, 2<<10), exact...)
+	framed := false
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		if !f.blamable() {
 			continue
 		}
-		exact = append(exact, f.Function+"+"+strconv.FormatUint(f.Offset, 16)+"/"+strconv.FormatUint(f.Size, 16)+"@"+f.Module+"#"+f.BuildID)
-		stack = append(stack, PortableName(f.Function)+"@"+f.Module)
+		framed = true
+		exact = append(append(exact, f.Function...), '+')
+		exact = append(strconv.AppendUint(exact, f.Offset, 16), '/')
+		exact = append(strconv.AppendUint(exact, f.Size, 16), '@')
+		exact = append(append(append(append(exact, f.Module...), '#'), f.BuildID...), 0)
+		stack = append(append(append(append(stack, PortableName(f.Function)...), '@'), f.Module...), 0)
 	}
 	c := componentsOf(r)
-	if len(stack) == 1 {
-		exact = append(exact, c.where)
-		stack = append(stack, c.where)
+	if !framed {
+		exact = append(append(exact, c.where...), 0)
+		stack = append(append(stack, c.where...), 0)
 	}
 	s.Basis = c.basis()
-	s.Exact, s.Stack, s.Portable = digest(exact), digest(stack), digest(s.Basis)
+	s.Exact, s.Stack, s.Portable = sum(exact), sum(stack), digest(s.Basis)
 	s.Family = digest([]string{c.family, c.where})
 	return s
 }
@@ -182,11 +188,16 @@ func normalise(s string) string {
 	return out.String()
 }
 
+// digest is the short hash of parts, each with a zero behind it.
 func digest(parts []string) string {
-	h := sha256.New()
+	text := make([]byte, 0, 256)
 	for _, p := range parts {
-		h.Write([]byte(p))
-		h.Write([]byte{0})
+		text = append(append(text, p...), 0)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
+	return sum(text)
+}
+
+func sum(text []byte) string {
+	h := sha256.Sum256(text)
+	return hex.EncodeToString(h[:8])
 }
