@@ -19,7 +19,8 @@ var rooms = []struct {
 	// Libraries: anybody may import them, they know nothing of the product.
 	{"klog", nil},
 	{"artefact", []string{"klog"}},
-	{"crash", []string{"klog"}},
+	{"similar", nil},
+	{"crash", []string{"klog", "similar"}},
 	{"owner", nil},
 	{"insn", nil},
 	{"diagnose", []string{"crash", "klog", "insn"}},
@@ -29,7 +30,7 @@ var rooms = []struct {
 	{"docs", nil},
 	{"internal/demo", nil},
 	{"internal/store", nil},
-	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose"}},
+	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
 	{"internal/triage", []string{"artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/render", []string{"internal/triage", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"internal/render", "internal/triage", "crash", "owner"}},
@@ -44,10 +45,11 @@ var rooms = []struct {
 
 	// Measurements.
 	{"bench/conformance/crashlog", []string{"crash"}},
+	{"bench/conformance/similar", []string{"crash", "similar"}},
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "crash", "owner", "insn", "diagnose"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
