@@ -32,28 +32,27 @@ func (b *builder) sign() Signature { return sign(&b.rep) }
 // sign makes a signature out of what [components] lists.
 func sign(r *Report) Signature {
 	s := Signature{Algorithm: Algorithm}
+	c := componentsOf(r)
+	// Each level holds all of the wider one, so that who agrees at one agrees at
+	// every wider one.
+	s.Basis = c.basis()
 	exact := append(make([]byte, 0, 4<<10), r.Kind...)
 	exact = append(exact, 0)
+	for _, part := range s.Basis {
+		exact = append(append(exact, part...), 0)
+	}
 	stack := append(make([]byte, 0, 2<<10), exact...)
-	framed := false
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		if !f.blamable() {
 			continue
 		}
-		framed = true
 		exact = append(append(exact, f.Function...), '+')
 		exact = append(strconv.AppendUint(exact, f.Offset, 16), '/')
 		exact = append(strconv.AppendUint(exact, f.Size, 16), '@')
 		exact = append(append(append(append(exact, f.Module...), '#'), f.BuildID...), 0)
 		stack = append(append(append(append(stack, PortableName(f.Function)...), '@'), f.Module...), 0)
 	}
-	c := componentsOf(r)
-	if !framed {
-		exact = append(append(exact, c.where...), 0)
-		stack = append(append(stack, c.where...), 0)
-	}
-	s.Basis = c.basis()
 	s.Exact, s.Stack, s.Portable = sum(exact), sum(stack), digest(s.Basis)
 	s.Family = digest([]string{c.family, c.where})
 	return s
@@ -61,8 +60,8 @@ func sign(r *Report) Signature {
 
 // components is what the portable signature and the family are made from:
 //
-//	exact     kind, every reliable frame with offset, size, module and build ID
-//	stack     kind, the functions of every reliable frame
+//	exact     portable, kind, every reliable frame with offset, size, module, build ID
+//	stack     portable, kind, the functions of every reliable frame
 //	portable  trap, mechanism, where and module, all without what a compiler,
 //	          an architecture or a rebuild changes
 //	family    family of the kind, where

@@ -156,8 +156,10 @@ func newCrashCompare(s Streams) *cobra.Command {
 		Use:   "compare A B",
 		Short: "Say whether two logs show the same defect, and at which level",
 		Long: `Compare takes the report that each log is about (or the ones named by --report-a
-and --report-b, counted from 1) and says at which levels their signatures agree,
-and where their stacks part. It exits with 1 if they differ at the portable level.`,
+and --report-b, counted from 1) and says at which levels their signatures agree
+and why: each thing that a signature is made from with both values and what the
+difference means, and the two stacks side by side with the weight of each frame.
+It exits with 1 if they differ at the portable level.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			ins, cleanup, err := inputs(args, s, stream)
@@ -178,12 +180,16 @@ and where their stacks part. It exits with 1 if they differ at the portable leve
 					return usagef("%s: %w", args[i], err)
 				}
 			}
-			cmp := crash.Compare(rs[0], rs[1])
+			cmp := crash.Compare(rs[0], rs[1], nil)
 			err = out.write(s, func(w io.Writer, st render.Style) error {
 				if out.json {
 					return render.JSON(w, cmp)
 				}
-				return render.Comparison(w, args[0], args[1], rs[0], rs[1], cmp, st)
+				both := render.Compared{NameA: args[0], NameB: args[1], A: rs[0], B: rs[1], Comparison: cmp}
+				if out.markdown {
+					return render.ComparisonMarkdown(w, both)
+				}
+				return render.Comparison(w, both, st)
 			})
 			if err != nil {
 				return &exitError{exitInternal, err}
@@ -194,7 +200,7 @@ and where their stacks part. It exits with 1 if they differ at the portable leve
 			return nil
 		},
 	}
-	out.flags(c, false)
+	out.flags(c, true)
 	c.Flags().IntVar(&reportA, "report-a", 0, "`N`umber of the report in A; 0 means the one that the log is about")
 	c.Flags().IntVar(&reportB, "report-b", 0, "`N`umber of the report in B")
 	return c

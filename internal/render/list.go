@@ -73,35 +73,6 @@ func SignatureList(w io.Writer, list []Signed, s Style) error {
 	return p.err
 }
 
-// Comparison writes what two reports have in common.
-func Comparison(w io.Writer, nameA, nameB string, a, b *crash.Report, c crash.Comparison, s Style) error {
-	p := &printer{w: w, s: s}
-	p.line("A  %s  %s", a.Title, s.paint(faint, nameA))
-	p.line("B  %s  %s", b.Title, s.paint(faint, nameB))
-	r := caution
-	if c.Portable {
-		r = good
-	}
-	p.line("\n%s", s.paint(r, c.Verdict))
-	yes := func(same bool) painted {
-		if same {
-			return s.paint(good, "same")
-		}
-		return s.paint(caution, "differs")
-	}
-	p.line("  exact %s · stack %s · portable %s · family %s · %s in common", yes(c.Exact), yes(c.Stack), yes(c.Portable), yes(c.Family), plural(c.Common, "frame"))
-	p.line("")
-	half := (s.width() - 6) / 2
-	for _, f := range c.Frames {
-		mark := " "
-		if f.Same {
-			mark = "="
-		}
-		p.line("  %-*s %s %s", half, cut(f.A, half), mark, cut(f.B, half))
-	}
-	return p.err
-}
-
 // Facts writes a headline and named values; empty values are left out.
 func Facts(w io.Writer, headline string, facts [][2]string, s Style) error {
 	p := &printer{w: w, s: s}
