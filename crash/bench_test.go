@@ -25,7 +25,7 @@ func cleanLog(b *testing.B, size int) []byte {
 	return out
 }
 
-func run(b *testing.B, data []byte, reports int) {
+func parseAgain(b *testing.B, data []byte, reports int) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -36,7 +36,7 @@ func run(b *testing.B, data []byte, reports int) {
 	}
 }
 
-func BenchmarkClean(b *testing.B) { run(b, cleanLog(b, 20<<20), 0) }
+func BenchmarkClean(b *testing.B) { parseAgain(b, cleanLog(b, 20<<20), 0) }
 
 func BenchmarkOneReport(b *testing.B) {
 	data := cleanLog(b, 10<<20)
@@ -45,7 +45,7 @@ func BenchmarkOneReport(b *testing.B) {
 		b.Fatal(err)
 	}
 	oops = oops[bytes.Index(oops, []byte("[    9.89")):]
-	run(b, append(append(append([]byte{}, data...), oops...), data[bytes.Index(data, []byte("[    0.5")):]...), 1)
+	parseAgain(b, append(append(append([]byte{}, data...), oops...), data[bytes.Index(data, []byte("[    0.5")):]...), 1)
 }
 
 func BenchmarkLab(b *testing.B) {

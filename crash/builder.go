@@ -62,7 +62,9 @@ type builder struct {
 	record      int // ordinal of the record being read
 	attached    int // streams that it is the open report of
 	bootAt      int // position in Parser.boots, -1 where that was not kept
+	verdict     verdict
 	rank        Rank
+	place       place // where the kernel prints the stack of this kind
 	format      *Format
 	bare        bool // opened by structure alone: no headline yet
 	implied     Kind // what the details of a bare report speak for
@@ -184,7 +186,7 @@ func (b *builder) headline(f *Format, rec *klog.Record, c *captures, join bool) 
 	r := &b.rep
 	if !join {
 		b.format, b.rank, b.bare, b.dump = f, f.Rank, false, false
-		r.Kind = f.Kind
+		r.Kind, b.place = f.Kind, stackPlace(f.Kind)
 		r.Headline = clip(rec.Text)
 		b.evidence("headline", f.ID, rec, 0, len(rec.Text))
 		b.evidence("kind", f.ID, rec, 0, len(rec.Text))
@@ -331,7 +333,7 @@ func (b *builder) cpuLine(rec *klog.Record, l cpuLine) {
 	if b.seen.cpu {
 		return
 	}
-	if r.Caller == "" && r.PID != nil && l.pid >= 0 && *r.PID != l.pid && !b.bare && stackPlace(r.Kind) == placeCPU {
+	if r.Caller == "" && r.PID != nil && l.pid >= 0 && *r.PID != l.pid && !b.bare && b.place == placeCPU {
 		return // another report's, between this one's lines
 	}
 	b.seen.cpu = true
@@ -371,7 +373,7 @@ func (b *builder) taint(rec *klog.Record, t taintState) {
 		i := bytes.LastIndex(rec.Text, []byte(t.release))
 		b.evidence("kernel", rule, rec, i, i+len(t.release))
 		if from := i + len(t.release); t.version != "" {
-			from += spanOf(rec.Text[from:], func(c byte) bool { return c == ' ' })
+			from += run(rec.Text[from:], blanks)
 			b.evidence("kernel_version", rule, rec, from, len(rec.Text))
 		}
 	}

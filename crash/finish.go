@@ -12,7 +12,7 @@ import (
 func (p *Parser) Finish(st klog.Stats) *Document {
 	p.ending = true
 	p.closeAll()
-	doc := &Document{Schema: SchemaID, Boots: p.boots, Reports: []Report{}, Dumps: []Report{}, Notes: p.notes}
+	doc := &Document{Schema: SchemaID, Boots: p.boots, Dumps: []Report{}, Notes: p.notes}
 	doc.Input = Input{Bytes: st.Bytes, Lines: st.Lines, Records: st.Records, Lost: st.Lost, Clipped: st.Clipped, Transports: map[string]int64{}}
 	for t, n := range st.Transports {
 		doc.Input.Transports[t.String()] = n
@@ -24,11 +24,15 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 		doc.Notes = []Note{}
 	}
 	defer func() { p.mem.caps = p.caps.c[:0]; p.mem.release() }()
-	if n := len(p.reports); n > 0 {
-		doc.Reports = make([]Report, 0, n)
-	}
+	reports := 0
 	for _, b := range p.reports {
-		switch b.verdict() {
+		if b.verdict = b.judge(); b.verdict == isReport {
+			reports++
+		}
+	}
+	doc.Reports = make([]Report, 0, reports)
+	for _, b := range p.reports {
+		switch b.verdict {
 		case isReport:
 			b.finish(p.hardware(b), b.cutOff)
 			b.rep.Index = len(doc.Reports)
@@ -101,9 +105,9 @@ const (
 	isDump
 )
 
-// verdict decides whether what was read is a report, a stack that somebody
-// asked for, or nothing.
-func (b *builder) verdict() verdict {
+// judge decides whether what was read is a report, a stack that somebody asked
+// for, or nothing.
+func (b *builder) judge() verdict {
 	frames := 0
 	for i := range b.rep.Frames {
 		if f := &b.rep.Frames[i]; f.Reliable && f.Function != "" {

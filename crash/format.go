@@ -78,8 +78,8 @@ type grammar struct {
 	heads    *headIndex
 	needles  needleIndex
 	details  []compiledDetail
-	detailAt map[byte][]int // by first byte after blanks
-	detailIn []int          // those that start with a capture
+	detailAt [256][]int // by first byte after blanks
+	detailIn []int      // those that start with a capture
 }
 
 type compiledDetail struct {
@@ -101,7 +101,7 @@ func Formats() []Format {
 
 // compileGrammar compiles the tables. Its errors are mistakes in them.
 func compileGrammar() (*grammar, error) {
-	g := &grammar{detailAt: map[byte][]int{}}
+	g := &grammar{}
 	heads := newHeadBuilder()
 	var needles []needle
 	formats := Formats()

@@ -2,7 +2,9 @@ package crash
 
 import (
 	"path"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // genericFiles are sources whose code runs for everybody: when a report points
@@ -48,15 +50,16 @@ func isGenericFile(file string) bool {
 	if strings.HasSuffix(file, ".h") {
 		return true
 	}
-	for _, g := range genericFiles {
-		for pattern := range strings.FieldsSeq(g.files) {
-			if underPattern(file, pattern) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(sharedGeneric(), func(pattern string) bool { return underPattern(file, pattern) })
 }
+
+// sharedGeneric is the patterns of genericFiles.
+var sharedGeneric = sync.OnceValue(func() (patterns []string) {
+	for _, g := range genericFiles {
+		patterns = append(patterns, strings.Fields(g.files)...)
+	}
+	return patterns
+})
 
 // underPattern reports whether file is pattern or in the folder that it names;
 // '*' stands for one folder.

@@ -1,6 +1,9 @@
 package crash
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // inferKinds tell what a stack without its head was, by a function that only
 // such a report has on it; the most specific first. A name that ends in '*' is
@@ -46,14 +49,44 @@ var inferKinds = []struct {
 	{"save_trace mark_lock* print_lock_class_header", KindLockdep},
 }
 
-// infersKind reports whether a function stands in names.
-func infersKind(names, function string) bool {
-	for name := range strings.FieldsSeq(names) {
-		if p, ok := strings.CutSuffix(name, "*"); ok && strings.HasPrefix(function, p) || name == function {
-			return true
+// inference is inferKinds indexed: for a name, which entry it is in.
+type inference struct {
+	exact    map[string]int
+	prefixes []inferPrefix
+}
+
+type inferPrefix struct {
+	text  string
+	entry int
+}
+
+var sharedInference = sync.OnceValue(func() *inference {
+	x := &inference{exact: map[string]int{}}
+	for i, k := range inferKinds {
+		for name := range strings.FieldsSeq(k.functions) {
+			if p, ok := strings.CutSuffix(name, "*"); ok {
+				x.prefixes = append(x.prefixes, inferPrefix{p, i})
+			} else if _, ok := x.exact[name]; !ok {
+				x.exact[name] = i
+			}
 		}
 	}
-	return false
+	return x
+})
+
+// entry returns the first entry of inferKinds that function is in, or how many
+// there are.
+func (x *inference) entry(function string) int {
+	at := len(inferKinds)
+	if i, ok := x.exact[function]; ok {
+		at = i
+	}
+	for _, p := range x.prefixes {
+		if p.entry < at && strings.HasPrefix(function, p.text) {
+			at = p.entry
+		}
+	}
+	return at
 }
 
 // inferred is the kind that the report's stack, registers and code speak for.
@@ -62,12 +95,14 @@ func (b *builder) inferred() Kind {
 	if b.implied != KindNone {
 		return b.implied
 	}
-	for _, k := range inferKinds {
-		for i := range r.Frames {
-			if f := &r.Frames[i]; f.Reliable && infersKind(k.functions, baseName(f.Function)) {
-				return k.kind
-			}
+	x, at := sharedInference(), len(inferKinds)
+	for i := range r.Frames {
+		if f := &r.Frames[i]; f.Reliable && f.Function != "" {
+			at = min(at, x.entry(baseName(f.Function)))
 		}
+	}
+	if at < len(inferKinds) {
+		return inferKinds[at].kind
 	}
 	if c := r.Code; c != nil && c.Trap >= 0 && strings.HasPrefix(c.Bytes[min(2*c.Trap, len(c.Bytes)):], "0f0b") {
 		// ud2 is what BUG() and WARN() are made of; only BUG() ends the trace.

@@ -44,7 +44,7 @@ func (b *builder) tooEarly(s *stream) bool {
 	if b.rep.Caller != "" || b.bare || b.dump || s.label != "" || s.to != targetMain || b.stage >= stageEnded {
 		return false
 	}
-	switch stackPlace(b.rep.Kind) {
+	switch b.place {
 	case placeHeading:
 		return !b.seen.trace
 	case placeCPU:
@@ -88,9 +88,9 @@ func (b *builder) untangle() {
 		foreign[a.frame.Function] = true
 	}
 	regular := b.alternates()
-	kept := r.Frames[:0:0]
+	kept := r.Frames[:0]
 	for i := range r.Frames {
-		f := &r.Frames[i]
+		f := r.Frames[i]
 		switch {
 		case f.Context == "pc":
 		case regular && int(f.record)%2 != b.traceRecord%2:
@@ -98,8 +98,9 @@ func (b *builder) untangle() {
 		case !regular && foreign[f.Function]:
 			continue
 		}
-		kept = append(kept, *f)
+		kept = append(kept, f)
 	}
+	clear(r.Frames[len(kept):])
 	r.Frames = kept
 	b.interleaved = true
 }

@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,28 +50,31 @@ var sharedGrammar = sync.OnceValues(compileGrammar)
 // Parser finds reports in records. Feed it with [Parser.Record], then call
 // [Parser.Finish].
 type Parser struct {
-	g         *grammar
-	structure *structureIndex
-	mem       *scratch
-	max       int
-	boots     []Boot
-	boot      *Boot // current
-	bootIndex int
-	lostBoots int
-	reports   []*builder
-	room      *room
-	serial    int // reports opened so far
-	dropped   int
-	streams   map[streamKey]*stream
-	open      int
-	caps      captures
-	ending    bool // the input has ended
-	stamped   bool // the kernel's time stamps have been seen
-	lastNMI   *builder
-	notes     []Note
-	split     bool // reads one of two sequences, which is not split again
-	records   int
-	torn      int // lines left in which a report may go on whose head is lost
+	g          *grammar
+	structure  *structureIndex
+	mem        *scratch
+	max        int
+	boots      []Boot
+	boot       *Boot // current
+	bootIndex  int
+	lostBoots  int
+	reports    []*builder
+	room       *room
+	serial     int // reports opened so far
+	dropped    int
+	streams    map[streamKey]*stream
+	open       int
+	lastKey    streamKey // of lastStream: most lines come from the same caller as the one before
+	lastStream *stream
+	caps       captures
+	ending     bool // the input has ended
+	stamped    bool // the kernel's time stamps have been seen
+	lastNMI    *builder
+	notes      []Note
+	split      bool // reads one of two sequences, which is not split again
+	records    int
+	asFrame    frameness // of the line at work
+	torn       int       // lines left in which a report may go on whose head is lost
 }
 
 // streamKey tells streams apart: printk callers of one kernel, and the kernels
@@ -128,6 +130,7 @@ func (p *Parser) examine(rec *klog.Record) {
 		return
 	}
 	s, before := p.stream(rec), p.serial
+	p.asFrame = frameUnknown
 	head := p.read(s, rec)
 	if s.cur != nil {
 		p.watch(s, rec, head, before)
@@ -147,7 +150,7 @@ func (p *Parser) read(s *stream, rec *klog.Record) (head bool) {
 		p.head(s, f, rec)
 		return true
 	}
-	trimmed := bytes.TrimLeft(text, " \t")
+	trimmed := trimBlanks(text)
 	if part := p.structure.of(trimmed); part != partNone && p.part(s, part, rec, trimmed) {
 		return false
 	}
@@ -227,6 +230,9 @@ func keyOf(rec *klog.Record) streamKey { return streamKey{rec.Caller, string(rec
 
 // stream returns the stream that rec belongs to.
 func (p *Parser) stream(rec *klog.Record) *stream {
+	if p.lastStream != nil && p.lastKey.caller == rec.Caller && p.lastKey.host == string(rec.Host) {
+		return p.lastStream
+	}
 	key := keyOf(rec)
 	s, ok := p.streams[key]
 	if !ok {
@@ -236,6 +242,7 @@ func (p *Parser) stream(rec *klog.Record) *stream {
 		s = p.mem.stream()
 		p.streams[key] = s
 	}
+	p.lastStream, p.lastKey = s, key
 	return s
 }
 
@@ -264,6 +271,7 @@ func (p *Parser) closeAll() {
 		p.mem.putStream(s)
 	}
 	clear(p.streams)
+	p.lastStream = nil
 	p.open = 0
 }
 
@@ -316,7 +324,7 @@ func (p *Parser) openBare(s *stream, rec *klog.Record) {
 // body reads a line into the open report that is no headline and no structure.
 func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 	b := s.cur
-	trimmed := bytes.TrimLeft(text, " \t")
+	trimmed := trimBlanks(text)
 	if len(trimmed) == 0 {
 		return false
 	}
@@ -327,7 +335,9 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		b.lockLine(rec, l)
 		return true
 	}
-	if f, ok := scanFrame(text); ok {
+	f, framed := scanFrame(text)
+	p.asFrame = knownFrame(framed)
+	if framed {
 		if b.stage == stageHead && b.rep.Kind.Class() == ClassLocking && len(text) == len(trimmed) && !b.seen.trace {
 			at := f.frame(b.mem.names)
 			b.sites = append(b.sites, *at.location("")) // "is trying to release lock (x) at:"
@@ -345,11 +355,7 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		b.frame(s, rec, &f)
 		return true
 	}
-	if l, ok := parsePC(text); ok {
-		b.programCounter(s, rec, l)
-		return true
-	}
-	if l, ok := parsePC(trimmed); ok {
+	if l, ok := parsePC(trimmed, len(text)-len(trimmed)); ok {
 		b.programCounter(s, rec, l)
 		return true
 	}

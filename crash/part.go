@@ -129,7 +129,7 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 			b.evidence("modules", "body/modules", rec, 0, len(rec.Text))
 		}
 	case partTrace:
-		if !b.seen.cpu && b.rep.Caller == "" && !b.bare && !b.dump && stackPlace(b.rep.Kind) == placeCPU && s.label == "" {
+		if !b.seen.cpu && b.rep.Caller == "" && !b.bare && !b.dump && b.place == placeCPU && s.label == "" {
 			return // too early for its own
 		}
 		enter()

@@ -198,7 +198,7 @@ func (p *pattern) run(text []byte, i, n int, c *captures, steps *int) bool {
 			}
 			continue
 		case opInt:
-			i += spanOf(text[i:], isDigit)
+			i += run(text[i:], digits)
 		case opHex:
 			i += hexLen(text[i:])
 		case opPath:
@@ -332,16 +332,6 @@ func (p *pattern) needle() string {
 	return string(best)
 }
 
-func isDigit(b byte) bool { return '0' <= b && b <= '9' }
-
-func isHex(b byte) bool {
-	return isDigit(b) || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
-}
-
-func isSymbol(b byte) bool {
-	return isDigit(b) || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || b == '_' || b == '.' || b == '$'
-}
-
 func spanOf(text []byte, in func(byte) bool) int {
 	for i, b := range text {
 		if !in(b) {
@@ -349,12 +339,4 @@ func spanOf(text []byte, in func(byte) bool) int {
 		}
 	}
 	return len(text)
-}
-
-func hexLen(text []byte) int {
-	n := 0
-	if len(text) > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X') && isHex(text[2]) {
-		n = 2
-	}
-	return n + spanOf(text[n:], isHex)
 }

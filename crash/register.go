@@ -25,8 +25,8 @@ type register struct {
 func scanRegisters(text []byte, regs []register) (_ []register, arch string) {
 	i := 0
 	for i < len(text) {
-		i += spanOf(text[i:], func(b byte) bool { return b == ' ' || b == '\t' })
-		n := spanOf(text[i:], func(b byte) bool { return isSymbol(b) && b != '.' })
+		i += run(text[i:], blanks)
+		n := run(text[i:], symbols)
 		if n == 0 || n > 8 {
 			break
 		}
@@ -39,12 +39,12 @@ func scanRegisters(text []byte, regs []register) (_ []register, arch string) {
 			arch = a
 		}
 		i += n
-		i += spanOf(text[i:], func(b byte) bool { return b == ' ' })
+		i += run(text[i:], blanks)
 		if i >= len(text) || text[i] != ':' {
 			break
 		}
 		i++
-		i += spanOf(text[i:], func(b byte) bool { return b == ' ' })
+		i += run(text[i:], blanks)
 		// "RSP: 0018:ffff" carries the segment in front of the value.
 		if m := hexLen(text[i:]); m == 4 && i+m < len(text) && text[i+m] == ':' {
 			i += m + 1
@@ -116,18 +116,20 @@ type pcLine struct {
 //	NIP [c000000000012345] foo+0x12/0x34
 //	Krnl PSW : 0704c00180000000 0000000000123456 (foo+0x12/0x34)
 //	epc   : 80123456 foo+0x12/0x34
-func parsePC(text []byte) (pcLine, bool) {
+//
+// shift is what stands in front of text in its line.
+func parsePC(text []byte, shift int) (pcLine, bool) {
 	if len(text) == 0 {
 		return pcLine{}, false
 	}
 	switch text[0] {
-	case 'R', 'I', 'E', 'P', 'N', 'L', 'K', 'p', 'l', 'e', 'r', ' ':
+	case 'R', 'I', 'E', 'P', 'N', 'L', 'K', 'p', 'l', 'e', 'r':
 	default:
 		return pcLine{}, false // none of pcPrefixes
 	}
 	for i := range pcPrefixes {
 		p := &pcPrefixes[i]
-		if !bytes.HasPrefix(text, []byte(p.text)) {
+		if p.text[0] != text[0] || !bytes.HasPrefix(text, []byte(p.text)) {
 			continue
 		}
 		l := pcLine{prefix: p}
@@ -169,6 +171,7 @@ func parsePC(text []byte) (pcLine, bool) {
 			l.sym, l.start, l.end = sym, i, i+n
 			l.file, l.line, _ = scanPlace(bytes.TrimLeft(text[i+n:], " "))
 		}
+		l.start, l.end = l.start+shift, l.end+shift
 		return l, len(l.sym.name) > 0 || len(l.addr) > 0
 	}
 	return pcLine{}, false

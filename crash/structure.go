@@ -194,7 +194,7 @@ func parseOldTask(text []byte) (comm string, pid int, ok bool) {
 	if m == 0 || m != len(fields[n-3]) || fields[1][0] != 'D' {
 		return "", 0, false
 	}
-	if state := fields[1][1:]; spanOf(state, isDigit) != len(state) {
+	if state := fields[1][1:]; run(state, digits) != len(state) {
 		return "", 0, false
 	}
 	return clip(fields[0]), pid, true

@@ -168,7 +168,7 @@ func parseCPULine(text []byte) (cpuLine, bool) {
 }
 
 func atoi(text []byte) (value, n int) {
-	n = spanOf(text, isDigit)
+	n = run(text, digits)
 	if n == 0 || n > 10 {
 		return 0, 0
 	}

@@ -9,7 +9,7 @@ const tornLines = 24
 // headless opens a report without a headline at a line that only a report has:
 // what is left when the head was overwritten in a ring buffer.
 func (p *Parser) headless(s *stream, rec *klog.Record, text []byte) {
-	if l, ok := parsePC(text); ok && !l.user && !l.prefix.link && l.sym.hasOff {
+	if l, ok := parsePC(text, len(rec.Text)-len(text)); ok && !l.user && !l.prefix.link && l.sym.hasOff {
 		p.openBare(s, rec)
 		s.cur.stage = stageBody
 		s.cur.programCounter(s, rec, l)

@@ -48,19 +48,39 @@ const (
 	shapeHead
 )
 
-func shapeOf(text []byte, head bool) shape {
-	trimmed := bytes.TrimLeft(text, " \t")
+// frameness is whether a line is known to be one of a stack.
+type frameness uint8
+
+const (
+	frameUnknown frameness = iota
+	frameYes
+	frameNo
+)
+
+func knownFrame(is bool) frameness {
+	if is {
+		return frameYes
+	}
+	return frameNo
+}
+
+func shapeOf(text []byte, head bool, known frameness) shape {
+	trimmed := trimBlanks(text)
 	switch {
 	case head:
 		return shapeHead
 	case len(trimmed) == 0:
 		return shapeBlank
 	case bytes.Contains(trimmed, []byte("+0x")):
-		if _, ok := scanFrame(text); ok {
+		if known == frameUnknown {
+			_, ok := scanFrame(text)
+			known = knownFrame(ok)
+		}
+		if known == frameYes {
 			return shapeFrame
 		}
 	case len(trimmed) > 12 && bytes.IndexByte(trimmed[:min(len(trimmed), 10)], ':') > 0:
-		if n := spanOf(trimmed, isSymbol); n > 0 && n <= 8 {
+		if n := run(trimmed, symbols); n > 0 && n <= 8 {
 			if _, ok := registerArch[string(trimmed[:n])]; ok {
 				return shapeRegister
 			}
@@ -70,7 +90,7 @@ func shapeOf(text []byte, head bool) shape {
 }
 
 // add keeps rec.
-func (w *window) add(rec *klog.Record, head bool) {
+func (w *window) add(rec *klog.Record, head bool, known frameness) {
 	if w.full = w.full || len(w.records) >= maxWindow || len(w.text)+len(rec.Text) > maxWindowText; w.full {
 		return
 	}
@@ -80,7 +100,7 @@ func (w *window) add(rec *klog.Record, head bool) {
 		w.shapes = append(w.shapes, shapeBlank)
 	}
 	w.records = append(w.records, *rec)
-	w.shapes = append(w.shapes, shapeOf(rec.Text, head))
+	w.shapes = append(w.shapes, shapeOf(rec.Text, head, known))
 	w.text = append(w.text, rec.Text...)
 }
 
@@ -142,7 +162,7 @@ func (p *Parser) watch(s *stream, rec *klog.Record, head bool, before int) {
 		s.window = p.mem.window()
 		s.window.first = before
 	}
-	s.window.add(rec, head)
+	s.window.add(rec, head, p.asFrame)
 }
 
 // judge decides between the hypotheses, and reads the records of a stream again

@@ -13,14 +13,17 @@ const hostLookahead = 32
 // layout "stamp host tag: text" alone proves nothing: "16:29:06 ACPI PCI: text"
 // looks the same.
 type hostTable struct {
-	known  [8][]byte
-	next   int
+	known  [][]byte // at most maxHosts
+	next   int      // the one to be replaced
 	denied []byte
 }
 
+// maxHosts bounds how many hosts are remembered.
+const maxHosts = 8
+
 func (t *hostTable) has(host []byte) bool {
 	for _, k := range t.known {
-		if len(k) > 0 && bytes.Equal(k, host) {
+		if bytes.Equal(k, host) {
 			return true
 		}
 	}
@@ -28,9 +31,13 @@ func (t *hostTable) has(host []byte) bool {
 }
 
 func (t *hostTable) add(host []byte) {
-	if len(host) > 0 && !t.has(host) {
+	switch {
+	case len(host) == 0 || t.has(host):
+	case len(t.known) < maxHosts:
+		t.known = append(t.known, bytes.Clone(host))
+	default:
 		t.known[t.next] = append(t.known[t.next][:0], host...)
-		t.next = (t.next + 1) % len(t.known)
+		t.next = (t.next + 1) % maxHosts
 	}
 }
 
