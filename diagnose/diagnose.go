@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"ringside/crash"
@@ -9,9 +10,11 @@ import (
 
 // Diagnosis is what is made of one report.
 type Diagnosis struct {
-	Meaning    string       `json:"meaning"`    // what happened, one or two sentences
-	Hypotheses []Hypothesis `json:"hypotheses"` // likely causes, the likeliest first
-	Next       []string     `json:"next"`       // what to do, in order
+	Meaning    string               `json:"meaning"`                        // what happened, one or two sentences
+	Errnos     []Errno              `json:"errnos,omitempty"`               // error numbers in the headline, named
+	Fault      *FaultingInstruction `json:"faulting_instruction,omitempty"` // the instruction that trapped
+	Hypotheses []Hypothesis         `json:"hypotheses"`                     // likely causes, the likeliest first
+	Next       []string             `json:"next"`                           // what to do, in order
 }
 
 // Hypothesis is a likely cause with the facts that speak for it.
@@ -26,9 +29,13 @@ type Hypothesis struct {
 // Explain diagnoses report i of doc.
 func Explain(doc *crash.Document, i int) Diagnosis {
 	r := &doc.Reports[i]
-	d := Diagnosis{Meaning: meaning(r), Hypotheses: []Hypothesis{}}
+	k := &facts{doc: doc, report: r, space: spaceOf(r), fault: fault(r)}
+	d := Diagnosis{Meaning: meaning(r), Hypotheses: []Hypothesis{}, Fault: k.fault, Errnos: errnosIn(r.Headline, k.space.arch)}
+	for _, e := range d.Errnos {
+		d.Meaning += fmt.Sprintf(" -%d is %s: %s.", e.Number, e.Name, e.Text)
+	}
 	for _, rule := range rules {
-		if h := rule.apply(doc, r); h != nil {
+		if h := rule.apply(k); h != nil {
 			h.Rule = rule.id
 			d.Hypotheses = append(d.Hypotheses, *h)
 		}

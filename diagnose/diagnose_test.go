@@ -100,7 +100,7 @@ func TestFaultMeaning(t *testing.T) {
 	for addr, want := range map[string]string{
 		"0000000000000000": "a NULL pointer itself",
 		"0000000000000018": "offset 0x18 of a structure",
-		"fffffffffffffff4": "an error number (-12)",
+		"fffffffffffffff4": "an error number (-12, ENOMEM: out of memory)",
 		"00007f27183cc000": "an address of user space",
 	} {
 		m := meaning(&crash.Report{Kind: crash.KindPageFault, Arch: "x86_64", Fault: &crash.Fault{Address: addr, Access: "read"}})

@@ -8,7 +8,8 @@ import (
 
 // heldBy names who holds what the hung task waits for, and what that one waits
 // for itself.
-func heldBy(doc *crash.Document, r *crash.Report) *Hypothesis {
+func heldBy(k *facts) *Hypothesis {
+	doc, r := k.doc, k.report
 	if r.Kind != crash.KindHungTask || r.PID == nil {
 		return nil
 	}

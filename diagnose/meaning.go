@@ -116,6 +116,8 @@ func faultMeaning(r *crash.Report) string {
 	if verb == "" {
 		verb = "accessed"
 	}
+	s := spaceOf(r)
+	is := s.classify(addr)
 	switch {
 	case addr == 0 && r.Fault.Access == "exec":
 		return "The kernel called through a function pointer that was NULL."
@@ -123,18 +125,20 @@ func faultMeaning(r *crash.Report) string {
 		return fmt.Sprintf("The kernel %s address 0: a NULL pointer itself was dereferenced.", verb)
 	case addr < pageSize:
 		return fmt.Sprintf("The kernel %s address 0x%x: the member at offset 0x%x of a structure whose pointer was NULL.", verb, addr, addr)
-	case addr >= ^uint64(0)-pageSize+1:
-		return fmt.Sprintf("The kernel %s address 0x%x, which is an error number (%d) used as a pointer: a return value was not checked with IS_ERR().", verb, addr, int64(addr))
-	case r.Fault.Access == "exec" && addr < 1<<47:
+	case is.Class == ValueError:
+		return fmt.Sprintf("The kernel %s address 0x%x, which is an error number (%s) used as a pointer: a return value was not checked with IS_ERR().", verb, addr, errnoText(int(-is.Offset), s.arch))
+	case is.Class == ValuePoison, is.Class == ValueShadow:
+		return fmt.Sprintf("The kernel %s address 0x%x: %s.", verb, addr, is.Text)
+	case r.Fault.Access == "exec" && is.Class == ValueUser:
 		return fmt.Sprintf("The kernel jumped to 0x%x, an address of user space.", addr)
-	case addr < 1<<47 && strings.Contains(r.Arch, "64"):
+	case is.Class == ValueUser && s.wide():
 		return fmt.Sprintf("The kernel %s 0x%x, an address of user space or a small number used as a pointer.", verb, addr)
 	}
-	m := fmt.Sprintf("The kernel %s address 0x%x", verb, addr)
+	m := fmt.Sprintf("The kernel %s address 0x%x, %s", verb, addr, is.Text)
 	if r.Fault.Reason != "" {
 		return m + ": " + r.Fault.Reason + "."
 	}
-	return m + ", which is not mapped for that."
+	return m + "; it is not mapped for that."
 }
 
 func parseAddress(s string) (uint64, error) {

@@ -11,18 +11,29 @@ import (
 // rule makes a hypothesis from facts, or nil where they do not fit.
 type rule struct {
 	id    string
-	apply func(doc *crash.Document, r *crash.Report) *Hypothesis
+	apply func(k *facts) *Hypothesis
+}
+
+// facts is what rules reason over.
+type facts struct {
+	doc    *crash.Document
+	report *crash.Report
+	space  space
+	fault  *FaultingInstruction // the instruction that trapped, nil where the log has none
 }
 
 var rules = []rule{
 	{"cause/earlier-report", earlierReport},
 	{"memory/slab-poison", slabPoison},
 	{"memory/list-poison", listPoison},
+	{"memory/poison", otherPoison},
 	{"memory/kasan-shadow", kasanShadow},
 	{"memory/bit-flip", bitFlip},
 	{"pointer/error-value", errorPointer},
 	{"pointer/null-member", nullMember},
 	{"pointer/null-function", nullFunction},
+	{"pointer/wild", wildPointer},
+	{"memory/stack-guard", stackGuard},
 	{"memory/double-free", doubleFree},
 	{"hang/spins", spins},
 	{"hang/held-by", heldBy},
@@ -33,7 +44,8 @@ var rules = []rule{
 	{"oom/high-order", highOrder},
 }
 
-func earlierReport(doc *crash.Document, r *crash.Report) *Hypothesis {
+func earlierReport(k *facts) *Hypothesis {
+	doc, r := k.doc, k.report
 	if r.CausedBy == nil || r.RepeatOf != nil {
 		return nil
 	}
@@ -45,97 +57,8 @@ func earlierReport(doc *crash.Document, r *crash.Report) *Hypothesis {
 	}
 }
 
-// poisons are the byte patterns that the allocators write into memory
-// (include/linux/poison.h).
-var poisons = []struct {
-	pattern string
-	text    string
-}{
-	{"6b6b6b6b", "0x6b is what SLUB fills freed objects with: a use after free"},
-	{"5a5a5a5a", "0x5a is what SLUB fills fresh objects with: use of an uninitialised field"},
-	{"a5a5a5a5", "0xa5 marks the end of SLUB poison: an overrun of a freed object"},
-	{"cccccccc", "0xcc fills freed init memory or a red zone: use of freed or foreign memory"},
-}
-
-func slabPoison(_ *crash.Document, r *crash.Report) *Hypothesis {
-	for _, p := range poisons {
-		var in []string
-		if r.Fault != nil && strings.Contains(r.Fault.Address, p.pattern) {
-			in = append(in, "fault.address")
-		}
-		for name, v := range r.Registers {
-			if strings.Contains(v, p.pattern) {
-				in = append(in, "registers."+name)
-			}
-		}
-		if len(in) > 0 && r.Class != crash.ClassHang {
-			slices.Sort(in)
-			return &Hypothesis{
-				Text:       fmt.Sprintf("Freed or uninitialised memory was used: %s.", p.text),
-				Confidence: 0.85, Evidence: in,
-				Check: "Run the load with KASAN, or boot with slub_debug=FZPU, to see who freed it.",
-			}
-		}
-	}
-	return nil
-}
-
-func listPoison(_ *crash.Document, r *crash.Report) *Hypothesis {
-	for name, v := range r.Registers {
-		if strings.HasPrefix(v, "dead0000000001") || strings.HasPrefix(v, "dead0000000002") {
-			return &Hypothesis{
-				Text:       "A list entry was used after list_del(): a register holds LIST_POISON (0xdead0000000001xx).",
-				Confidence: 0.8, Evidence: []string{"registers." + name},
-				Check: "Look for a second list_del() of the entry, or for a walk of the list without its lock.",
-			}
-		}
-	}
-	return nil
-}
-
-func errorPointer(_ *crash.Document, r *crash.Report) *Hypothesis {
-	if r.Fault == nil || r.Class != crash.ClassFault {
-		return nil
-	}
-	if a, err := parseAddress(r.Fault.Address); err == nil && a >= ^uint64(0)-pageSize+1 {
-		return &Hypothesis{
-			Text:       fmt.Sprintf("An error pointer (errno %d, or a small offset from one) was used without IS_ERR().", -int64(a)),
-			Confidence: 0.8, Evidence: []string{"fault.address"},
-			Check: "Look for a call near the guilty function that can return ERR_PTR() and is not checked.",
-		}
-	}
-	return nil
-}
-
-func nullMember(_ *crash.Document, r *crash.Report) *Hypothesis {
-	if r.Kind != crash.KindNullDeref || r.Fault == nil || r.Fault.Access == "exec" {
-		return nil
-	}
-	a, err := parseAddress(r.Fault.Address)
-	if err != nil || a >= pageSize {
-		return nil
-	}
-	h := &Hypothesis{
-		Text:       "A pointer was NULL where the code takes it for granted: a failed lookup or allocation that is not checked, or an object used before it is set up or after it is torn down.",
-		Confidence: 0.6, Evidence: []string{"fault.address"},
-		Check: fmt.Sprintf("Find which structure has a member at offset 0x%x in the guilty function (pahole, or the disassembly of Code).", a),
-	}
-	var zero []string
-	for _, name := range []string{"RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "R8", "R12", "R13", "R14", "R15", "x0", "x1", "x2", "x19", "x20"} {
-		if v, ok := r.Registers[name]; ok && strings.Trim(v, "0x") == "" {
-			zero = append(zero, name)
-		}
-	}
-	if n := len(zero); n > 0 && n <= 6 {
-		h.Text += " Registers that were zero: " + strings.Join(zero, ", ") + "."
-		for _, name := range zero {
-			h.Evidence = append(h.Evidence, "registers."+name)
-		}
-	}
-	return h
-}
-
-func nullFunction(_ *crash.Document, r *crash.Report) *Hypothesis {
+func nullFunction(k *facts) *Hypothesis {
+	r := k.report
 	if r.Kind != crash.KindNullDeref || r.Fault == nil || r.Fault.Access != "exec" || r.Guilty == nil {
 		return nil
 	}
@@ -146,7 +69,8 @@ func nullFunction(_ *crash.Document, r *crash.Report) *Hypothesis {
 	}
 }
 
-func doubleFree(_ *crash.Document, r *crash.Report) *Hypothesis {
+func doubleFree(k *facts) *Hypothesis {
+	r := k.report
 	if r.Kind != crash.KindBug || len(r.Frames) == 0 {
 		return nil
 	}
@@ -163,7 +87,8 @@ func doubleFree(_ *crash.Document, r *crash.Report) *Hypothesis {
 	return nil
 }
 
-func spins(_ *crash.Document, r *crash.Report) *Hypothesis {
+func spins(k *facts) *Hypothesis {
+	r := k.report
 	if r.Kind.Family() != "stall" || r.Guilty == nil || r.Guilty.Why == "" {
 		return nil
 	}
@@ -186,7 +111,8 @@ func spins(_ *crash.Document, r *crash.Report) *Hypothesis {
 	return h
 }
 
-func waitsForLock(doc *crash.Document, r *crash.Report) *Hypothesis {
+func waitsForLock(k *facts) *Hypothesis {
+	doc, r := k.doc, k.report
 	if r.Kind != crash.KindHungTask {
 		return nil
 	}
@@ -226,7 +152,8 @@ func waitsForLock(doc *crash.Document, r *crash.Report) *Hypothesis {
 	return h
 }
 
-func victimOfStall(doc *crash.Document, r *crash.Report) *Hypothesis {
+func victimOfStall(k *facts) *Hypothesis {
+	r := k.report
 	if r.Kind != crash.KindHungTask {
 		return nil
 	}
@@ -242,7 +169,8 @@ func victimOfStall(doc *crash.Document, r *crash.Report) *Hypothesis {
 	return nil
 }
 
-func outOfTree(_ *crash.Document, r *crash.Report) *Hypothesis {
+func outOfTree(k *facts) *Hypothesis {
+	r := k.report
 	if r.Guilty == nil || r.Guilty.Module == "" {
 		return nil
 	}
@@ -258,7 +186,8 @@ func outOfTree(_ *crash.Document, r *crash.Report) *Hypothesis {
 	return nil
 }
 
-func hardwareTaint(_ *crash.Document, r *crash.Report) *Hypothesis {
+func hardwareTaint(k *facts) *Hypothesis {
+	r := k.report
 	if r.Class == crash.ClassHardware || !strings.ContainsRune(r.TaintFlags, 'M') {
 		return nil
 	}
@@ -269,7 +198,8 @@ func hardwareTaint(_ *crash.Document, r *crash.Report) *Hypothesis {
 	}
 }
 
-func highOrder(_ *crash.Document, r *crash.Report) *Hypothesis {
+func highOrder(k *facts) *Hypothesis {
+	r := k.report
 	if r.Kind != crash.KindAllocFailure {
 		return nil
 	}

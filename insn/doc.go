@@ -3,7 +3,7 @@
 // An oops carries a "Code:" line: the bytes around the program counter, with the
 // trapping instruction marked. [Decode] turns it into a [Listing] in the syntax
 // of the kernel's own objdump (AT&T on x86, GNU elsewhere). Each [Instruction]
-// says which memory it touches ([Memory]), so that the address can be computed
+// says which memory it touches ([Operand]), so that the address can be computed
 // again from the registers and compared with the one that faulted, and whether it
 // is a trap that the compiler or a macro planted ([Planted]): BUG(), WARN(), the
 // checks of KASAN, UBSAN and CFI.

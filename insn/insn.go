@@ -13,13 +13,13 @@ const maxCode = 4096
 
 // Instruction is one instruction of a listing.
 type Instruction struct {
-	Offset int      `json:"offset"` // of its first byte, counted from the trap
-	Bytes  string   `json:"bytes"`  // as printed
-	Text   string   `json:"text"`   // "mov 0x18(%rax),%rdx"
-	Trap   bool     `json:"trap"`   // the program counter was here
-	Data   bool     `json:"data"`   // not decoded
-	Memory []Memory `json:"memory,omitempty"`
-	// Planted is set for instructions whose purpose is to trap.
+	Offset int       `json:"offset"` // of its first byte, counted from the trap
+	Bytes  string    `json:"bytes"`  // as printed
+	Text   string    `json:"text"`   // "mov 0x18(%rax),%rdx"
+	Trap   bool      `json:"trap"`   // the program counter was here
+	Data   bool      `json:"data"`   // not decoded
+	Memory []Operand `json:"memory,omitempty"`
+	// Planted is set where the trap is what the instruction is for.
 	Planted *Planted `json:"planted,omitempty"`
 }
 
@@ -94,7 +94,7 @@ func Decode(arch string, code []byte, trap int) (*Listing, error) {
 type decoded struct {
 	text    string
 	size    int
-	memory  []Memory
+	memory  []Operand
 	planted *Planted
 }
 
@@ -116,10 +116,14 @@ func guard(d decoder, code []byte) (out decoded, ok bool) {
 
 // instruction makes the entry for code[at:at+d.size].
 func instruction(code []byte, at, trap int, d decoded) Instruction {
-	return Instruction{
+	in := Instruction{
 		Offset: at - max(trap, 0), Bytes: hex.EncodeToString(code[at : at+d.size]), Text: d.text,
-		Trap: at == trap, Memory: d.memory, Planted: d.planted,
+		Trap: at == trap, Memory: d.memory,
 	}
+	if in.Trap {
+		in.Planted = d.planted // elsewhere it is only padding, or the end of a path not taken
+	}
+	return in
 }
 
 // data makes the entry for n bytes that are not decoded.

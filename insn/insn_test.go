@@ -204,17 +204,17 @@ func TestAddress(t *testing.T) {
 	regs := map[string]uint64{"RAX": 0x1000, "RDX": 3, "RIP": 0xffffffff81000000, "EAX": 0xfffffff0}
 	value := func(name string) (uint64, bool) { v, ok := regs[name]; return v, ok }
 	for _, tt := range []struct {
-		m    Memory
+		m    Operand
 		want uint64
 		ok   bool
 	}{
-		{Memory{Base: "RAX", Index: "RDX", Scale: 8, Displacement: 0x18}, 0x1030, true},
-		{Memory{Base: "RAX", Displacement: -0x8}, 0xff8, true},
-		{Memory{Base: "RIP", Displacement: 7}, 0xffffffff81000007, true},
-		{Memory{Base: "EAX", Displacement: 0x20, Mask: 1<<32 - 1}, 0x10, true},
-		{Memory{Displacement: 0x18}, 0x18, true},
-		{Memory{Segment: "GS", Displacement: 0x18}, 0, false},
-		{Memory{Base: "RBX"}, 0, false},
+		{Operand{Base: "RAX", Index: "RDX", Scale: 8, Displacement: 0x18}, 0x1030, true},
+		{Operand{Base: "RAX", Displacement: -0x8}, 0xff8, true},
+		{Operand{Base: "RIP", Displacement: 7}, 0xffffffff81000007, true},
+		{Operand{Base: "EAX", Displacement: 0x20, Mask: 1<<32 - 1}, 0x10, true},
+		{Operand{Displacement: 0x18}, 0x18, true},
+		{Operand{Segment: "GS", Displacement: 0x18}, 0, false},
+		{Operand{Base: "RBX"}, 0, false},
 	} {
 		if got, ok := tt.m.Address(value); got != tt.want || ok != tt.ok {
 			t.Errorf("%s: 0x%x %v, want 0x%x %v", tt.m.String(), got, ok, tt.want, tt.ok)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Memory is an operand in memory: Base + Scale × Index + Displacement.
+// Operand is an operand in memory: Base + Scale × Index + Displacement.
 // Registers have the names that the kernel prints them under: RAX, x0, a0.
-type Memory struct {
+type Operand struct {
 	Segment      string `json:"segment,omitempty"` // FS or GS: its base is in no register dump
 	Base         string `json:"base,omitempty"`
 	Index        string `json:"index,omitempty"`
@@ -25,7 +25,7 @@ type Memory struct {
 // Address computes the address from registers; ok is false where one is not
 // known. The value of a program counter is the address of the instruction itself,
 // as a register dump has it.
-func (m *Memory) Address(value func(register string) (uint64, bool)) (addr uint64, ok bool) {
+func (m *Operand) Address(value func(register string) (uint64, bool)) (addr uint64, ok bool) {
 	if m.Segment != "" {
 		return 0, false
 	}
@@ -50,7 +50,7 @@ func (m *Memory) Address(value func(register string) (uint64, bool)) (addr uint6
 }
 
 // String writes the operand as a formula: "RAX + 8*RCX + 0x18".
-func (m *Memory) String() string {
+func (m *Operand) String() string {
 	var parts []string
 	if m.Base != "" {
 		parts = append(parts, m.Base)
@@ -79,16 +79,16 @@ func (m *Memory) String() string {
 
 // bracketed reads the operand "[x1, x2, lsl #3]" or "[r0, #24]!" of arm and
 // arm64. What is added after the access ("[x1],#8") is not part of the address.
-func bracketed(operands string) (Memory, bool) {
+func bracketed(operands string) (Operand, bool) {
 	_, rest, ok := strings.Cut(operands, "[")
 	if !ok {
-		return Memory{}, false
+		return Operand{}, false
 	}
 	inside, _, ok := strings.Cut(rest, "]")
 	if !ok {
-		return Memory{}, false
+		return Operand{}, false
 	}
-	var m Memory
+	var m Operand
 	for i, word := range strings.Split(inside, ",") {
 		word = strings.TrimSpace(word)
 		switch {
@@ -97,19 +97,19 @@ func bracketed(operands string) (Memory, bool) {
 		case strings.HasPrefix(word, "#"):
 			n, ok := number(word[1:])
 			if !ok {
-				return Memory{}, false
+				return Operand{}, false
 			}
 			m.Displacement = n
 		case strings.HasPrefix(word, "lsl #"):
 			n, ok := number(word[len("lsl #"):])
 			if !ok || n < 0 || n > 16 {
-				return Memory{}, false
+				return Operand{}, false
 			}
 			m.Scale = 1 << n
 		case i == 1 && !strings.HasPrefix(word, "w") && !strings.HasPrefix(word, "-"):
 			m.Index, m.Scale = word, 1
 		default:
-			return Memory{}, false // an extended or subtracted index
+			return Operand{}, false // an extended or subtracted index
 		}
 	}
 	return m, m.Base != ""
@@ -117,20 +117,20 @@ func bracketed(operands string) (Memory, bool) {
 
 // suffixed reads the operand "24(a1)" or "160(%r2,%r1)" of riscv64, ppc64 and
 // s390x.
-func suffixed(operands string) (Memory, bool) {
+func suffixed(operands string) (Operand, bool) {
 	open := strings.IndexByte(operands, '(')
 	if open < 0 {
-		return Memory{}, false
+		return Operand{}, false
 	}
 	inside, _, ok := strings.Cut(operands[open+1:], ")")
 	if !ok {
-		return Memory{}, false
+		return Operand{}, false
 	}
-	var m Memory
+	var m Operand
 	start := strings.LastIndexAny(operands[:open], " ,") + 1
 	if text := operands[start:open]; text != "" {
 		if m.Displacement, ok = number(text); !ok {
-			return Memory{}, false
+			return Operand{}, false
 		}
 	}
 	index, base, two := strings.Cut(inside, ",")

@@ -95,7 +95,7 @@ func arm64(word uint32) (decoded, bool) {
 	d := decoded{size: 4}
 	if text, ok := arm64Atomic(word); ok {
 		d.text = text
-		d.memory = []Memory{{Base: arm64Register(word>>5&31, true), Access: "read-write", Size: 1 << (word >> 30)}}
+		d.memory = []Operand{{Base: arm64Register(word>>5&31, true), Access: "read-write", Size: 1 << (word >> 30)}}
 		return d, true
 	}
 	inst, err := arm64asm.Decode(binary.LittleEndian.AppendUint32(nil, word))
@@ -109,7 +109,7 @@ func arm64(word uint32) (decoded, bool) {
 	}
 	if m, ok := bracketed(operands); ok && op != "prfm" && op != "prfum" {
 		m.Access, m.Size = loadOrStore(op), armSize(op, operands)
-		d.memory = []Memory{m}
+		d.memory = []Operand{m}
 	}
 	return d, true
 }
@@ -155,12 +155,12 @@ func arm64Register(n uint32, base bool) string {
 
 func arm(word uint32) (decoded, bool) {
 	d := decoded{size: 4}
-	switch {
-	case word&0xfff000f0 == 0xe7f000f0: // the permanently undefined instruction
+	switch word & 0xfff000f0 {
+	case 0xe7f000f0: // the permanently undefined instruction
 		d.text = fmt.Sprintf("udf #%d", word>>4&0xfff0|word&0xf)
 		d.planted = planted(plantedBreak)
 		return d, true
-	case word&0xfff000f0 == 0xe1200070:
+	case 0xe1200070:
 		d.text = fmt.Sprintf("bkpt #%d", word>>4&0xfff0|word&0xf)
 		d.planted = planted(plantedInt3)
 		return d, true
@@ -174,7 +174,7 @@ func arm(word uint32) (decoded, bool) {
 	if m, ok := bracketed(operands); ok && op != "pld" {
 		m.Access, m.Size = loadOrStore(op), armSize(op, operands)
 		m.Mask = 1<<32 - 1
-		d.memory = []Memory{m}
+		d.memory = []Operand{m}
 	}
 	return d, true
 }
@@ -194,7 +194,7 @@ func ppc64(word uint32) (decoded, bool) {
 		if strings.HasPrefix(op, "st") {
 			m.Access = "write"
 		}
-		d.memory = []Memory{m}
+		d.memory = []Operand{m}
 	}
 	return d, true
 }
@@ -212,7 +212,7 @@ func loong64(word uint32) (decoded, bool) {
 	case op == "break":
 		d.planted = planted(plantedBreak)
 	case (load || store) && len(words) == 3:
-		m := Memory{Base: strings.TrimPrefix(words[1], "$"), Access: "read"}
+		m := Operand{Base: strings.TrimPrefix(words[1], "$"), Access: "read"}
 		if store {
 			m.Access = "write"
 		}
@@ -221,9 +221,9 @@ func loong64(word uint32) (decoded, bool) {
 		} else {
 			m.Index, m.Scale = strings.TrimPrefix(words[2], "$"), 1
 		}
-		d.memory = []Memory{m}
+		d.memory = []Operand{m}
 	case strings.HasPrefix(op, "am") && len(words) == 3:
-		d.memory = []Memory{{Base: strings.TrimPrefix(words[2], "$"), Access: "read-write"}}
+		d.memory = []Operand{{Base: strings.TrimPrefix(words[2], "$"), Access: "read-write"}}
 	}
 	return d, true
 }
@@ -259,7 +259,7 @@ func riscv64(code []byte) (decoded, bool) {
 		default:
 			m.Access = "read"
 		}
-		d.memory = []Memory{m}
+		d.memory = []Operand{m}
 	}
 	return d, true
 }
@@ -320,7 +320,7 @@ func s390x(code []byte) (decoded, bool) {
 		if strings.HasPrefix(op, "st") || strings.HasPrefix(op, "mv") {
 			m.Access = "write"
 		}
-		d.memory = []Memory{m}
+		d.memory = []Operand{m}
 	}
 	return d, true
 }

@@ -192,8 +192,8 @@ func ud1(inst *x86asm.Inst) *Planted {
 }
 
 // x86Memory returns the operands of inst in memory.
-func x86Memory(inst *x86asm.Inst) []Memory {
-	var list []Memory
+func x86Memory(inst *x86asm.Inst) []Operand {
+	var list []Operand
 	slot := int64(inst.Mode / 8)
 	stack := x86asm.RSP.String()
 	if inst.Mode == 32 {
@@ -208,7 +208,7 @@ func x86Memory(inst *x86asm.Inst) []Memory {
 		if !ok {
 			continue
 		}
-		o := Memory{Base: x86Name(m.Base), Index: x86Name(m.Index), Displacement: m.Disp, Access: x86Access(inst, i), Size: inst.MemBytes}
+		o := Operand{Base: x86Name(m.Base), Index: x86Name(m.Index), Displacement: m.Disp, Access: x86Access(inst, i), Size: inst.MemBytes}
 		if m.Index != 0 {
 			o.Scale = int(m.Scale)
 		}
@@ -234,9 +234,9 @@ func x86Memory(inst *x86asm.Inst) []Memory {
 	}
 	switch inst.Op {
 	case x86asm.PUSH, x86asm.CALL, x86asm.PUSHF, x86asm.PUSHFQ:
-		list = append(list, Memory{Base: stack, Displacement: -slot, Access: "write", Size: int(slot), Implicit: true})
+		list = append(list, Operand{Base: stack, Displacement: -slot, Access: "write", Size: int(slot), Implicit: true})
 	case x86asm.POP, x86asm.RET, x86asm.POPF, x86asm.POPFQ, x86asm.LEAVE:
-		list = append(list, Memory{Base: stack, Access: "read", Size: int(slot), Implicit: true})
+		list = append(list, Operand{Base: stack, Access: "read", Size: int(slot), Implicit: true})
 	}
 	return list
 }

@@ -41,6 +41,7 @@ func Markdown(w io.Writer, res *triage.Result) error {
 			row("Where", fmt.Sprintf("`%s+0x%x/0x%x` %s (%s)", mdCode(g.Function), g.Offset, g.Size, mdText(g.Module), mdText(g.Why)))
 		}
 		row("Signature", fmt.Sprintf("portable `%s`, stack `%s`, family `%s` (%s)", r.Signature.Portable, r.Signature.Stack, r.Signature.Family, r.Signature.Algorithm))
+		p.markdownFault(f.Fault)
 		p.line("\n## Evidence\n\n```")
 		for _, l := range f.Excerpt {
 			if l.Gap {

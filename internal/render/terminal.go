@@ -102,6 +102,7 @@ func (p *printer) finding(res *triage.Result, f *triage.Finding) {
 		}
 		p.line("  %s  %s", p.s.paint(notice, place), p.s.paint(faint, g.Why))
 	}
+	p.fault(f.Fault)
 	p.excerpt(f)
 	p.stack(r)
 	if len(f.Hypotheses) > 0 {
