@@ -13,6 +13,7 @@ type Diagnosis struct {
 	Meaning    string               `json:"meaning"`                        // what happened, one or two sentences
 	Errnos     []Errno              `json:"errnos,omitempty"`               // error numbers in the headline, named
 	Fault      *FaultingInstruction `json:"faulting_instruction,omitempty"` // the instruction that trapped
+	Security   *Security            `json:"security,omitempty"`             // what it may mean to an attacker
 	Hypotheses []Hypothesis         `json:"hypotheses"`                     // likely causes, the likeliest first
 	Next       []string             `json:"next"`                           // what to do, in order
 }
@@ -30,7 +31,7 @@ type Hypothesis struct {
 func Explain(doc *crash.Document, i int) Diagnosis {
 	r := &doc.Reports[i]
 	k := &facts{doc: doc, report: r, space: spaceOf(r), fault: fault(r)}
-	d := Diagnosis{Meaning: meaning(r), Hypotheses: []Hypothesis{}, Fault: k.fault, Errnos: errnosIn(r.Headline, k.space.arch)}
+	d := Diagnosis{Meaning: meaning(r), Hypotheses: []Hypothesis{}, Fault: k.fault, Security: security(k), Errnos: errnosIn(r.Headline, k.space.arch)}
 	for _, e := range d.Errnos {
 		d.Meaning += fmt.Sprintf(" -%d is %s: %s.", e.Number, e.Name, e.Text)
 	}

@@ -40,6 +40,7 @@ func Markdown(w io.Writer, res *triage.Result) error {
 		if g := r.Guilty; g != nil {
 			row("Where", fmt.Sprintf("`%s+0x%x/0x%x` %s (%s)", mdCode(g.Function), g.Offset, g.Size, mdText(g.Module), mdText(g.Why)))
 		}
+		row("Security", markdownSecurity(f.Security))
 		row("Signature", fmt.Sprintf("portable `%s`, stack `%s`, family `%s` (%s)", r.Signature.Portable, r.Signature.Stack, r.Signature.Family, r.Signature.Algorithm))
 		p.markdownFault(f.Fault)
 		p.line("\n## Evidence\n\n```")

@@ -111,6 +111,7 @@ func (p *printer) finding(res *triage.Result, f *triage.Finding) {
 			p.wrapped(painted(fmt.Sprintf("  %3.0f %%  ", h.Confidence*100)), h.Text, plain)
 		}
 	}
+	p.security(f.Security)
 	p.owners(f)
 	if len(f.Next) > 0 {
 		p.section("Do next")
