@@ -43,7 +43,7 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 			b.rep.Index = len(doc.Dumps)
 			doc.Dumps = append(doc.Dumps, b.rep)
 		default:
-			p.mem.detach(&b.rep)
+			p.mem.drop(b)
 		}
 		p.mem.put(b)
 	}

@@ -163,7 +163,7 @@ type frameLine struct {
 }
 
 // frame makes a Frame of the line, with names out of n.
-func (l *frameLine) frame(n names) Frame {
+func (l *frameLine) frame(n *names) Frame {
 	return Frame{Function: n.of(l.sym.name), Offset: l.sym.offset, Size: l.sym.size, Module: n.of(l.sym.module), BuildID: n.of(l.sym.buildID),
 		File: n.of(l.file), Line: l.line, Address: string(l.address), Inline: l.inline, Reliable: l.reliable}
 }
@@ -171,7 +171,7 @@ func (l *frameLine) frame(n names) Frame {
 // parseFrame is scanFrame with strings of its own.
 func parseFrame(text []byte) (Frame, bool) {
 	l, ok := scanFrame(text)
-	return l.frame(names{}), ok
+	return l.frame(nil), ok
 }
 
 // scanFrame reads one line of a stack. The forms, newest first:

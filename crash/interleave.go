@@ -56,6 +56,9 @@ func (b *builder) tooEarly(s *stream) bool {
 // addAlien keeps a frame that came too early.
 func (b *builder) addAlien(f Frame, record int) {
 	if len(b.aliens) < maxAliens && b.room.take(1) {
+		if b.aliens == nil {
+			b.aliens = spare(&b.mem.aliens)
+		}
 		b.aliens = append(b.aliens, alien{f, record})
 	}
 }

@@ -24,8 +24,9 @@ type Options struct {
 // (a truncated archive, a limit) it returns the error together with the
 // document of what could be read.
 func Parse(ctx context.Context, r io.Reader, o Options) (*Document, error) {
-	rd := klog.NewReader(r, klog.Options{MaxLine: o.MaxLine})
 	p := NewParser(o)
+	rd := &p.mem.reader
+	rd.Reset(r, klog.Options{MaxLine: o.MaxLine})
 	for n := 0; ; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
 			return p.Finish(rd.Stats()), fmt.Errorf("parse log: %w", ctx.Err())

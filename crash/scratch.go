@@ -1,25 +1,30 @@
 package crash
 
 import (
+	"hash/maphash"
 	"slices"
 	"sync"
+
+	"ringside/klog"
 )
 
 // scratch is the memory that a parser works in: report builders with the room
 // that their slices have grown to, and the names that it has met. A parser that
 // is done hands it on, so that a log costs no more than what is kept of it.
 type scratch struct {
-	names   names
-	fields  names // "registers." and the name
+	names   *names
+	fields  *names // "registers." and the name
 	regs    []register
 	hex     []byte
 	caps    []capture
 	free    []*builder
 	frames  [][]Frame
 	cited   [][]Evidence
+	aliens  [][]alien
 	streams map[streamKey]*stream
 	idle    []*stream
 	windows []*window
+	reader  klog.Reader // of [Parse]
 }
 
 // What a scratch may hold while nobody uses it.
@@ -29,14 +34,13 @@ const (
 )
 
 var scratches = sync.Pool{New: func() any {
-	return &scratch{names: names{}, fields: names{}, streams: map[streamKey]*stream{}}
+	return &scratch{names: newNames(), fields: newNames(), streams: map[streamKey]*stream{}}
 }}
 
 // release hands the scratch on. Nothing in it may be used any more.
 func (s *scratch) release() {
-	s.names.trim()
-	s.fields.trim()
 	clear(s.streams)
+	s.reader.Reset(nil, klog.Options{}) // and let go of the input
 	scratches.Put(s)
 }
 
@@ -56,8 +60,8 @@ func (s *scratch) put(b *builder) {
 		return
 	}
 	clear(b.sites)
-	clear(b.aliens)
-	*b = builder{sites: b.sites[:0], aliens: b.aliens[:0]}
+	reuse(&s.aliens, b.aliens)
+	*b = builder{sites: b.sites[:0]}
 	s.free = append(s.free, b)
 }
 
@@ -83,6 +87,18 @@ func (s *scratch) detach(r *Report) {
 	cited := r.Evidence
 	r.Evidence = slices.Clone(cited)
 	reuse(&s.cited, cited)
+}
+
+// drop takes back the lists of a builder whose report nobody will see.
+func (s *scratch) drop(b *builder) {
+	r := &b.rep
+	reuse(&s.frames, r.Frames)
+	reuse(&s.cited, r.Evidence)
+	for i := range r.Stacks {
+		reuse(&s.frames, r.Stacks[i].Frames)
+	}
+	reuse(&s.aliens, b.aliens)
+	r.Frames, r.Evidence, r.Stacks, b.aliens = nil, nil, nil, nil
 }
 
 // spare returns an empty list that was used before, or a new one.
@@ -138,49 +154,40 @@ func (s *scratch) putStream(st *stream) {
 	}
 }
 
-// names keeps one copy of each text: the same functions are on stack after
-// stack, the same registers in dump after dump.
-type names map[string]string
+// names keeps one copy of texts that come again and again: the same functions
+// are on stack after stack, the same registers in dump after dump. Each text has
+// one slot, where the next text with that hash takes its place.
+type names struct {
+	seed  maphash.Seed
+	slots []string
+}
 
-// Bounds of names. Beyond them a text is copied each time.
+// Bounds of names. A longer text is copied each time.
 const (
-	maxNames   = 4096
+	maxNames   = 1 << 11
 	maxNameLen = 96
 )
 
+func newNames() *names { return &names{seed: maphash.MakeSeed(), slots: make([]string, maxNames)} }
+
 // of returns text as a string.
-func (n names) of(text []byte) string {
-	if len(text) == 0 {
-		return ""
+func (n *names) of(text []byte) string {
+	if len(text) == 0 || len(text) > maxNameLen || n == nil {
+		return string(text)
 	}
-	if s, ok := n[string(text)]; ok {
-		return s
+	slot := &n.slots[maphash.Bytes(n.seed, text)%maxNames]
+	if *slot != string(text) {
+		*slot = string(text)
 	}
-	s := string(text)
-	n.keep(s, s)
-	return s
+	return *slot
 }
 
-// with returns prefix and text as one string.
-func (n names) with(prefix, text string) string {
-	if s, ok := n[text]; ok {
-		return s
+// with returns prefix and text as one string. A table of names is for one
+// prefix.
+func (n *names) with(prefix, text string) string {
+	slot := &n.slots[maphash.String(n.seed, text)%maxNames]
+	if len(*slot) != len(prefix)+len(text) || (*slot)[len(prefix):] != text {
+		*slot = prefix + text
 	}
-	s := prefix + text
-	n.keep(text, s)
-	return s
-}
-
-func (n names) keep(key, s string) {
-	if len(n) < maxNames && len(s) <= maxNameLen {
-		n[key] = s
-	}
-}
-
-// trim forgets the names of a table that is full: those of another log will be
-// others.
-func (n names) trim() {
-	if len(n) >= maxNames {
-		clear(n)
-	}
+	return *slot
 }

@@ -220,9 +220,7 @@ func (p *Parser) replace(key streamKey, first int, parts []*Parser) {
 			p.reports = append(p.reports, b)
 			continue
 		}
-		reuse(&p.mem.frames, b.rep.Frames)
-		reuse(&p.mem.cited, b.rep.Evidence)
-		b.rep.Frames, b.rep.Evidence = nil, nil
+		p.mem.drop(b)
 	}
 	for _, part := range parts {
 		part.ending = p.ending

@@ -45,6 +45,7 @@ type block struct {
 	base     int64 // input offset of buf[0]
 	lines    int   // line ends seen
 	max      int   // longest line kept
+	full     int   // what buf may grow to: a line of max bytes and what is read ahead fit in
 	pending  bool  // what was read last has no line end
 	open     bool  // the last line has no end
 	err      error
@@ -56,17 +57,32 @@ const lookahead = 4 << 10
 // defaultMaxLine is the longest line kept where nobody says otherwise.
 const defaultMaxLine = 64 << 10
 
-// buffers hands the blocks of readers that are done to the next ones: most logs
-// are far smaller than a block, and clearing one takes longer than reading them.
-var buffers = sync.Pool{New: func() any { b := make([]byte, bufferSize(defaultMaxLine)); return &b }}
+// firstSize is how large a block starts. Most logs are no larger.
+const firstSize = 16 << 10
 
-func bufferSize(maxLine int) int { return 3*maxLine + 64<<10 }
+// buffers hands the memory of readers that are done to the next ones.
+var buffers sync.Pool
 
 func newBlock(r io.Reader, maxLine int) block {
-	if maxLine == defaultMaxLine {
-		return block{r: r, max: maxLine, buf: *buffers.Get().(*[]byte)}
+	bl := block{r: r, max: maxLine, full: 3*maxLine + 64<<10}
+	if buf, ok := buffers.Get().(*[]byte); ok {
+		bl.buf = (*buf)[:min(len(*buf), bl.full)]
+	} else {
+		bl.buf = make([]byte, min(firstSize, bl.full))
 	}
-	return block{r: r, max: maxLine, buf: make([]byte, bufferSize(maxLine))}
+	return bl
+}
+
+// grow makes room behind the unread bytes, which move. A line that was cut out
+// of them keeps the memory that it is in.
+func (bl *block) grow() {
+	if len(bl.buf) == bl.full {
+		return
+	}
+	buf := make([]byte, min(4*len(bl.buf), bl.full))
+	n := copy(buf, bl.buf[bl.pos:bl.end])
+	bl.base += int64(bl.pos)
+	bl.buf, bl.pos, bl.end = buf, 0, n
 }
 
 // release gives the memory back. The block is at its end from then on.
@@ -76,7 +92,7 @@ func (bl *block) release() {
 	}
 	bl.pending = bl.unended()
 	bl.base += int64(bl.pos)
-	if buf := bl.buf; len(buf) == bufferSize(defaultMaxLine) {
+	if buf := bl.buf[:cap(bl.buf)]; len(buf) <= 3*defaultMaxLine+64<<10 {
 		buffers.Put(&buf)
 	}
 	bl.buf, bl.pos, bl.end = nil, 0, 0
@@ -95,7 +111,9 @@ func (bl *block) fill() bool {
 	if bl.err != nil {
 		return false
 	}
-	bl.compact()
+	if bl.compact(); bl.end == len(bl.buf) {
+		bl.grow()
+	}
 	n := bl.read(bl.buf[bl.end:])
 	bl.end += n
 	return n > 0
@@ -114,6 +132,9 @@ func (bl *block) compact() {
 // ends before. Unlike fill it leaves the line at work in its place.
 func (bl *block) ahead() []byte {
 	for bl.end-bl.pos < lookahead {
+		if bl.end == len(bl.buf) {
+			bl.grow()
+		}
 		n := bl.read(bl.buf[bl.end:])
 		if n == 0 {
 			break
@@ -145,7 +166,7 @@ func (bl *block) read(p []byte) int {
 // next reads one line into ln, or reports false at the end of the input.
 func (bl *block) next(ln *line) bool {
 	*ln = line{cuts: ln.cuts[:0], no: bl.lines + 1}
-	if len(bl.buf)-bl.pos < bl.max+2*lookahead {
+	if len(bl.buf) == bl.full && len(bl.buf)-bl.pos < bl.max+2*lookahead {
 		bl.compact()
 	}
 	scanned := 0
@@ -208,6 +229,7 @@ func (bl *block) take(ln *line, n, size int) {
 // clip keeps the first max unread bytes as the line and skips to its end in
 // the memory there is, however long it is.
 func (bl *block) clip(ln *line) {
+	bl.grow()
 	ln.off = bl.offset()
 	ln.clipped = true
 	ln.b = bl.buf[bl.pos : bl.pos+bl.max : bl.pos+bl.max]

@@ -67,12 +67,24 @@ type Reader struct {
 
 // NewReader returns a Reader of r.
 func NewReader(r io.Reader, o Options) *Reader {
+	rd := &Reader{}
+	rd.Reset(r, o)
+	return rd
+}
+
+// Reset makes r a Reader of in, as if it were new; of nil, one that holds
+// nothing until the next Reset.
+func (r *Reader) Reset(in io.Reader, o Options) {
+	r.in.release()
+	if in == nil {
+		*r = Reader{}
+		return
+	}
 	if o.MaxLine == 0 {
 		o.MaxLine = defaultMaxLine
 	}
-	rd := &Reader{in: newBlock(r, max(o.MaxLine, 256)), year: o.Year}
-	rd.seq.limit = 4 * rd.in.max
-	return rd
+	*r = Reader{in: newBlock(in, max(o.MaxLine, 256)), year: o.Year}
+	r.seq.limit = 4 * r.in.max
 }
 
 // Stats reports what was read so far.

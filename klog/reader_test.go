@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -409,5 +410,30 @@ func TestCorpus(t *testing.T) {
 	}
 	if logs < 40 {
 		t.Errorf("found %d logs only", logs)
+	}
+}
+
+func TestReset(t *testing.T) {
+	var r Reader
+	for _, log := range []string{"[    1.000000] one\n[    2.000000] two", "6,339,5140900,-;kmsg\n", "", "[    3.000000] three\n"} {
+		fresh := NewReader(strings.NewReader(log), Options{})
+		r.Reset(strings.NewReader(log), Options{})
+		for {
+			want, wantErr := fresh.Next()
+			got, err := r.Next()
+			if !errors.Is(err, wantErr) {
+				t.Fatalf("%q: error %v, want %v", log, err, wantErr)
+			}
+			if err != nil {
+				break
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%q: record %+v, want %+v", log, got, want)
+			}
+		}
+		if !reflect.DeepEqual(r.Stats(), fresh.Stats()) {
+			t.Errorf("%q: stats %+v, want %+v", log, r.Stats(), fresh.Stats())
+		}
+		r.Reset(nil, Options{})
 	}
 }
