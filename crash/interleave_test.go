@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 // Two reports as two CPUs print them.
@@ -149,5 +150,25 @@ func TestAlternation(t *testing.T) {
 		if from, to, ok := w.alternation(); ok != want {
 			t.Errorf("%s: alternates is %v (%d-%d), want %v", lines, ok, from, to, want)
 		}
+	}
+}
+
+// A syslog that arrives byte by byte, so that each line takes the place of the
+// one before: the hosts of lines that are kept for a later judgement must
+// outlive the lines.
+func TestInterleavedByteByByte(t *testing.T) {
+	var log strings.Builder
+	for i, l := range woven(oopsLines, kasanLines) {
+		if i%3 == 0 {
+			log.WriteString("<4>")
+		}
+		log.WriteString("Nov 23 16:29:07 node1 kernel: " + l + "\n")
+	}
+	doc, err := Parse(t.Context(), iotest.OneByteReader(strings.NewReader(log.String())), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Reports) != 2 || doc.Reports[0].Kind != KindNullDeref || doc.Reports[1].Kind != KindKASAN {
+		t.Fatalf("%d reports, want the two that were interleaved", len(doc.Reports))
 	}
 }

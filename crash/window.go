@@ -20,6 +20,8 @@ type window struct {
 	records []klog.Record
 	shapes  []shape
 	text    []byte // the texts of records, one after the other
+	host    []byte // of the last record
+	release []byte // likewise
 	first   int    // serial number of the first report that was opened since
 	full    bool
 }
@@ -99,7 +101,15 @@ func (w *window) add(rec *klog.Record, head bool, known frameness) {
 		w.records = append(w.records, klog.Record{Line: rec.Line - 1})
 		w.shapes = append(w.shapes, shapeBlank)
 	}
-	w.records = append(w.records, *rec)
+	own := *rec
+	if w.host == nil || !bytes.Equal(w.host, rec.Host) {
+		w.host = bytes.Clone(rec.Host)
+	}
+	if w.release == nil || !bytes.Equal(w.release, rec.Release) {
+		w.release = bytes.Clone(rec.Release)
+	}
+	own.Host, own.Release = w.host, w.release // rec's are gone with the next line
+	w.records = append(w.records, own)
 	w.shapes = append(w.shapes, shapeOf(rec.Text, head, known))
 	w.text = append(w.text, rec.Text...)
 }
@@ -107,6 +117,7 @@ func (w *window) add(rec *klog.Record, head bool, known frameness) {
 func (w *window) reset() {
 	clear(w.records)
 	w.records, w.shapes, w.text, w.full = w.records[:0], w.shapes[:0], w.text[:0], false
+	w.host, w.release = nil, nil
 }
 
 // alternation returns the stretch of records in which two sequences alternate.
