@@ -87,6 +87,7 @@ type builder struct {
 	quiet       int // lines of its stream since the last one that belonged to it
 	headLine    int // lines read since the last headline
 	seen        struct{ cpu, regs, trace, end bool }
+	dumped      taskDump // the dump of tasks within it
 }
 
 // lastLine is where a report last grew.
@@ -386,6 +387,7 @@ func (b *builder) frame(s *stream, rec *klog.Record, l *frameLine) {
 	f.Span = textSpan(rec, 0, len(rec.Text))
 	f.LogLine = rec.Line
 	f.record = uint32(b.record)
+	b.taskFrame(&f)
 	if f.Context != "pc" && f.Context != "interrupted" && b.tooEarly(s) {
 		b.addAlien(f, b.record)
 		return

@@ -48,6 +48,7 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 		p.mem.put(b)
 	}
 	chain(doc.Reports)
+	doc.Waits = waitGraphs(doc)
 	doc.Primary = primary(doc.Reports)
 	doc.note(st, p)
 	return doc

@@ -14,6 +14,9 @@ func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
 		if len(p.caps.get("owner")) > 0 {
 			cur.blockedOn(rec, &p.caps)
 		}
+		if f.Stack == "rcu kthread" {
+			cur.starved(rec)
+		}
 		cur.captured(f.ID, rec, &p.caps, false)
 		if f.Stack != "" {
 			s.label, s.sticky = f.Stack, true

@@ -8,8 +8,11 @@ import (
 	"ringside/klog"
 )
 
-// maxSites bounds how many places of locks one report keeps.
-const maxSites = 256
+// Bounds of what one report keeps about locks.
+const (
+	maxSites = 256  // places where they are taken
+	maxHeld  = 4096 // entries of lists of held locks
+)
 
 // lockLine is a line that says where a lock was taken.
 type lockLine struct {
@@ -57,16 +60,20 @@ func parseLock(text []byte) (lockLine, bool) {
 
 // lockLine notes where a lock was taken, and by whom.
 func (b *builder) lockLine(rec *klog.Record, l lockLine) {
-	if len(b.sites) >= maxSites || !b.room.take(1) {
-		return
+	if len(b.sites) < maxSites && b.room.take(1) {
+		b.site(l)
 	}
-	b.sites = append(b.sites, Location{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module, File: l.file, Line: l.line})
-	if l.held && b.holder.Task != "" {
+	if l.held && b.holder.Task != "" && len(b.rep.Locks) < maxHeld && b.room.take(1) {
 		h := b.holder
 		h.Lock, h.Address, h.Function = l.lock, l.address, baseName(l.sym.name)
 		h.LogLine, h.Span = rec.Line, textSpan(rec, 0, len(rec.Text))
 		b.rep.Locks = append(b.rep.Locks, h)
 	}
+}
+
+// site notes the place alone.
+func (b *builder) site(l lockLine) {
+	b.sites = append(b.sites, Location{Function: l.sym.name, Offset: l.sym.offset, Size: l.sym.size, Module: l.sym.module, File: l.file, Line: l.line})
 }
 
 // parseHolder reads the heading of a list of held locks:
@@ -138,7 +145,7 @@ func (r *Report) waiting() {
 			return
 		}
 		l := &r.Locks[i]
-		r.Waits = append(r.Waits, Wait{Task: want.Task, PID: pid, On: want.Lock, Holder: l.Task, HolderPID: l.PID, LogLine: l.LogLine, Span: l.Span})
+		r.Waits = append(r.Waits, Wait{Task: want.Task, PID: pid, On: want.Lock, Holder: l.Task, HolderPID: l.PID, LogLine: l.LogLine, Span: l.Span, listed: true})
 		r.Evidence = append(r.Evidence, Evidence{"waits", "lock/held-by-another", l.LogLine, l.Span})
 		pid = l.PID
 	}

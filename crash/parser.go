@@ -356,6 +356,9 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 		b.frame(s, rec, &f)
 		return true
 	}
+	if (b.dump || b.rep.Kind.Class() == ClassHang) && b.dumpLine(rec, trimmed) {
+		return true
+	}
 	if l, ok := parsePC(trimmed, len(text)-len(trimmed)); ok {
 		b.programCounter(s, rec, l)
 		return true

@@ -101,6 +101,7 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 	switch part {
 	case partCPU:
 		if l, ok := parseCPULine(text); ok {
+			b.runs(l)
 			shift := len(rec.Text) - len(text)
 			for _, at := range []*[2]int{&l.cpuAt, &l.pidAt, &l.commAt} {
 				at[0], at[1] = at[0]+shift, at[1]+shift
@@ -160,6 +161,9 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 		enter()
 		n, _ := atoi(text[len("NMI backtrace for cpu "):])
 		s.ctx, s.user = "", false
+		if !bytes.Contains(text, []byte(" skipped: ")) {
+			b.openTask(rec, Task{PID: -1, State: "R", CPU: &n})
+		}
 		if len(b.rep.Frames) > 0 {
 			s.label, s.labelCPU, s.sticky = "nmi cpu "+strconv.Itoa(n), &n, true
 		}
@@ -172,6 +176,7 @@ func (p *Parser) bodyPart(s *stream, b *builder, part part, rec *klog.Record, te
 		}
 	case partTask:
 		if comm, pid, ok := parseTask(text); ok {
+			b.dumpLine(rec, text)
 			enter()
 			switch {
 			case len(b.rep.Frames) > 0 && !s.sticky:

@@ -12,13 +12,14 @@ const SchemaID = "https://ringside.dev/schemas/crash-parse.v1.json"
 
 // Document is everything found in one input.
 type Document struct {
-	Schema  string   `json:"schema"`
-	Input   Input    `json:"input"`
-	Boots   []Boot   `json:"boots"`
-	Reports []Report `json:"reports"` // in order of appearance
-	Primary *int     `json:"primary"` // index of the report that the log is about, null if there is none
-	Dumps   []Report `json:"dumps"`   // stacks that somebody asked for (sysrq, dump_stack): facts, not complaints
-	Notes   []Note   `json:"notes"`   // what is missing or was cut, in the user's words
+	Schema  string      `json:"schema"`
+	Input   Input       `json:"input"`
+	Boots   []Boot      `json:"boots"`
+	Reports []Report    `json:"reports"`               // in order of appearance
+	Primary *int        `json:"primary"`               // index of the report that the log is about, null if there is none
+	Dumps   []Report    `json:"dumps"`                 // stacks that somebody asked for (sysrq, dump_stack): facts, not complaints
+	Waits   []WaitGraph `json:"wait_graphs,omitempty"` // who waits for whom, by boot
+	Notes   []Note      `json:"notes"`                 // what is missing or was cut, in the user's words
 }
 
 // Input describes what was read.
@@ -56,47 +57,50 @@ type Note struct {
 
 // Report is one thing the kernel complained about.
 type Report struct {
-	Index      int               `json:"index"` // position in Document.Reports
-	Kind       Kind              `json:"kind"`
-	Class      Class             `json:"class"`
-	Headline   string            `json:"headline"` // the kernel's own line
-	Title      string            `json:"title"`    // stable name: "null-ptr-deref in lab_init [labcrash]"
-	Arch       string            `json:"arch"`
-	Kernel     string            `json:"kernel"` // release
-	Version    string            `json:"kernel_version,omitempty"`
-	Hardware   string            `json:"hardware,omitempty"`
-	CPU        *int              `json:"cpu"`
-	Task       string            `json:"task"` // comm
-	PID        *int              `json:"pid"`
-	Workqueue  string            `json:"workqueue,omitempty"`
-	Subject    string            `json:"subject,omitempty"` // device, cache or driver that the headline names
-	Panicked   bool              `json:"panicked"`          // the kernel panicked in or because of this report
-	Guilty     *Location         `json:"guilty"`
-	Frames     []Frame           `json:"frames"` // the main stack, innermost first
-	Stacks     []Stack           `json:"stacks,omitempty"`
-	Locks      []HeldLock        `json:"locks,omitempty"` // who holds, or asks for, what
-	Waits      []Wait            `json:"waits,omitempty"` // who waits for whom
-	Fault      *Fault            `json:"fault,omitempty"`
-	Taint      []string          `json:"taint"` // named, e.g. "proprietary-module"
-	TaintFlags string            `json:"taint_flags,omitempty"`
-	Modules    []Module          `json:"modules,omitempty"`
-	Registers  map[string]string `json:"registers"`
-	Code       *Code             `json:"code,omitempty"`
-	Missing    []string          `json:"missing"` // parts that should be there and are not
-	CausedBy   *int              `json:"caused_by"`
-	Cause      string            `json:"cause,omitempty"`     // the rule behind CausedBy
-	RepeatOf   *int              `json:"repeat_of,omitempty"` // the first report of the same event
-	Repeats    int               `json:"repeats,omitempty"`   // later reports of the same event
-	Impact     string            `json:"impact"`              // panic, oops, hang, error, warning, event
-	Signature  Signature         `json:"signature"`
-	Time       *float64          `json:"time,omitempty"` // seconds since boot
-	Wall       *time.Time        `json:"wall,omitempty"`
-	Boot       int               `json:"boot"`
-	Caller     string            `json:"caller,omitempty"` // "T123", "C1"
-	Confidence float64           `json:"confidence"`       // 0-1: how sure the parser is that these lines are one report and complete
-	Lines      LineRange         `json:"lines"`
-	Span       klog.Span         `json:"span"`
-	Evidence   []Evidence        `json:"evidence"`
+	Index       int               `json:"index"` // position in Document.Reports
+	Kind        Kind              `json:"kind"`
+	Class       Class             `json:"class"`
+	Headline    string            `json:"headline"` // the kernel's own line
+	Title       string            `json:"title"`    // stable name: "null-ptr-deref in lab_init [labcrash]"
+	Arch        string            `json:"arch"`
+	Kernel      string            `json:"kernel"` // release
+	Version     string            `json:"kernel_version,omitempty"`
+	Hardware    string            `json:"hardware,omitempty"`
+	CPU         *int              `json:"cpu"`
+	Task        string            `json:"task"` // comm
+	PID         *int              `json:"pid"`
+	Workqueue   string            `json:"workqueue,omitempty"`
+	Subject     string            `json:"subject,omitempty"` // device, cache or driver that the headline names
+	Panicked    bool              `json:"panicked"`          // the kernel panicked in or because of this report
+	Guilty      *Location         `json:"guilty"`
+	Frames      []Frame           `json:"frames"` // the main stack, innermost first
+	Stacks      []Stack           `json:"stacks,omitempty"`
+	Locks       []HeldLock        `json:"locks,omitempty"` // who holds, or asks for, what
+	Waits       []Wait            `json:"waits,omitempty"` // who waits for whom
+	Tasks       []Task            `json:"tasks,omitempty"` // of a dump of tasks or CPUs
+	Workers     []Worker          `json:"workers,omitempty"`
+	RCUBlockers []RCUBlocker      `json:"rcu_blockers,omitempty"`
+	Fault       *Fault            `json:"fault,omitempty"`
+	Taint       []string          `json:"taint"` // named, e.g. "proprietary-module"
+	TaintFlags  string            `json:"taint_flags,omitempty"`
+	Modules     []Module          `json:"modules,omitempty"`
+	Registers   map[string]string `json:"registers"`
+	Code        *Code             `json:"code,omitempty"`
+	Missing     []string          `json:"missing"` // parts that should be there and are not
+	CausedBy    *int              `json:"caused_by"`
+	Cause       string            `json:"cause,omitempty"`     // the rule behind CausedBy
+	RepeatOf    *int              `json:"repeat_of,omitempty"` // the first report of the same event
+	Repeats     int               `json:"repeats,omitempty"`   // later reports of the same event
+	Impact      string            `json:"impact"`              // panic, oops, hang, error, warning, event
+	Signature   Signature         `json:"signature"`
+	Time        *float64          `json:"time,omitempty"` // seconds since boot
+	Wall        *time.Time        `json:"wall,omitempty"`
+	Boot        int               `json:"boot"`
+	Caller      string            `json:"caller,omitempty"` // "T123", "C1"
+	Confidence  float64           `json:"confidence"`       // 0-1: how sure the parser is that these lines are one report and complete
+	Lines       LineRange         `json:"lines"`
+	Span        klog.Span         `json:"span"`
+	Evidence    []Evidence        `json:"evidence"`
 }
 
 // LineRange is a range of 1-based line numbers, both ends included.
@@ -166,6 +170,8 @@ type Wait struct {
 	HolderPID int       `json:"holder_pid"`
 	Span      klog.Span `json:"span"`
 	LogLine   int       `json:"log_line"`
+
+	listed bool // concluded from the lists of held locks
 }
 
 // Fault is what the hardware or a sanitizer said about a bad access.

@@ -101,6 +101,7 @@ var structureTable = []struct {
 	{"sysrq: Show ", partSysRq},
 	{"SysRq : Show ", partSysRq},
 	{"sysrq: HELP", partSysRq},
+	{"Showing busy workqueues and worker pools:", partSysRq},
 }
 
 // structureIndex finds parts by their first byte.
