@@ -31,18 +31,26 @@ func (w *waitBuilder) finish() WaitGraph {
 func (w *waitBuilder) listed(tasks []int) {
 	for _, t := range tasks {
 		want, ok := w.asked[t]
-		if x, waits := w.waiting[t]; !ok || !waits || x.kind != NodeLock {
+		if !ok || !w.couldWait(t) {
 			continue
 		}
+		what := orElse(w.waiting[t].what, "lock")
 		for _, h := range w.held[want.Lock+" "+want.Address] {
-			if last := w.asked[h.node]; h.node == t || last == h.lock && w.waiting[h.node].kind == NodeLock {
+			if h.node == t || w.asked[h.node] == h.lock && w.couldWait(h.node) {
 				continue
 			}
-			l := w.node(NodeLock, want.Lock+" "+want.Address, fmt.Sprintf("%s (%s)", w.waiting[t].what, want.Lock), want.LogLine, want.Span)
-			w.edge(t, l, "waits for the "+w.waiting[t].what, sureListed, want.LogLine, want.Span)
+			l := w.node(NodeLock, want.Lock+" "+want.Address, fmt.Sprintf("%s (%s)", what, want.Lock), want.LogLine, want.Span)
+			w.edge(t, l, "waits for the "+what, sureListed, want.LogLine, want.Span)
 			w.edge(l, h.node, "held by", sureListed, h.lock.LogLine, h.lock.Span)
 		}
 	}
+}
+
+// couldWait reports whether a task may be waiting for the last lock of its list:
+// its stack is in a lock, or tells nothing.
+func (w *waitBuilder) couldWait(t int) bool {
+	n := &w.g.Nodes[t]
+	return w.waiting[t].kind == NodeLock || w.waiting[t].kind == "" && (n.State == "D" || len(n.Stack) == 0)
 }
 
 // stackWait draws what the stack of t waits for, where nothing surer is known.

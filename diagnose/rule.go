@@ -113,7 +113,7 @@ func spins(k *facts) *Hypothesis {
 
 func waitsForLock(k *facts) *Hypothesis {
 	doc, r := k.doc, k.report
-	if r.Kind != crash.KindHungTask {
+	if r.Kind != crash.KindHungTask || heldBy(k) != nil {
 		return nil
 	}
 	lock := ""

@@ -78,6 +78,7 @@ func Markdown(w io.Writer, res *triage.Result) error {
 		}
 		p.line("")
 	}
+	p.markdownWaits(doc)
 	if len(rest) > 0 {
 		p.line("## Also found\n")
 		for _, f := range rest {

@@ -23,6 +23,7 @@ func Terminal(w io.Writer, res *triage.Result, s Style) error {
 	for i := range main {
 		p.finding(res, &main[i])
 	}
+	p.waits(res.Document)
 	p.chain(res)
 	p.others(res, rest)
 	p.dumps(res)
