@@ -25,21 +25,23 @@ var rooms = []struct {
 	{"insn", nil},
 	{"diagnose", []string{"crash", "klog", "insn"}},
 	{"symbol", nil},
+	{"bundle", []string{"artefact"}},
 
 	// The product.
 	{"docs", nil},
 	{"internal/demo", nil},
 	{"internal/store", nil},
 	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
-	{"internal/triage", []string{"artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/render", []string{"internal/triage", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/watch", []string{"crash"}},
+	{"internal/triage", []string{"bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/render", []string{"internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
 	{"internal/cli", []string{
-		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web",
-		"docs", "artefact", "klog", "crash", "owner", "diagnose", "symbol",
+		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
+		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
 
@@ -49,7 +51,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
