@@ -26,6 +26,7 @@ var published = []Published{
 	{"crash-compare.v1.json", crash.CompareSchemaID, "ringside crash compare --json", reflect.TypeFor[crash.Comparison]()},
 	{"crash-parse.v1.json", crash.SchemaID, "ringside crash parse --json", reflect.TypeFor[crash.Document]()},
 	{"crash-signature.v1.json", render.SignaturesSchemaID, "ringside crash signature --json", reflect.TypeFor[render.Signatures]()},
+	{"crash-watch.v1.json", render.WatchEventSchemaID, "ringside crash watch --json", reflect.TypeFor[render.WatchEvent]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
 	{"push.v1.json", render.PushSchemaID, "ringside push --json", reflect.TypeFor[render.Push]()},
 	{"symbol-index.v1.json", render.SymbolEntriesSchemaID, "ringside symbol index|fetch --json", reflect.TypeFor[render.SymbolEntries]()},
