@@ -56,7 +56,7 @@ func openNode(ctx context.Context, c nodeConfig) (*node, error) {
 		return nil, errors.Join(fmt.Errorf("open the blobs in %s: %w", c.Data, err), n.close())
 	}
 	n.record, err = record.New(record.Config{
-		DB: n.db, Blobs: n.blobs, Rules: crash.Algorithm + "/" + release, MaxArtefact: c.MaxUpload, Log: c.Log,
+		DB: n.db, Blobs: n.blobs, Rules: crash.Algorithm + "/" + release, Algorithm: crash.Algorithm, Sign: crash.Sign, MaxArtefact: c.MaxUpload, Log: c.Log,
 		Open: func(r io.Reader) (io.Reader, error) { return artefact.Open(r, artefact.Limits{}) },
 		Analyzer: record.AnalyzerFunc(func(ctx context.Context, r io.Reader) (*crash.Document, error) {
 			return crash.Parse(ctx, r, crash.Options{})

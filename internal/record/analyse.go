@@ -56,6 +56,7 @@ func (s *Service) Analyse(ctx context.Context, receipt string) error {
 	if err != nil {
 		return fmt.Errorf("record the analysis of %s: %w", rec.SHA256, err)
 	}
+	s.queue.Wake() // new signatures ask for a look at what they resemble
 	s.announce()
 	return nil
 }

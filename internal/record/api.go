@@ -23,6 +23,17 @@ type Reader interface {
 
 	Signatures(ctx context.Context, f SignatureFilter) (*SignaturePage, error)
 	Signature(ctx context.Context, id string) (*SignatureDetail, error)
+	// Similar returns the signatures that resemble one, SimilarTo those that
+	// resemble what a log, or a parsed one, is about.
+	Similar(ctx context.Context, id string) ([]Similar, error)
+	SimilarTo(ctx context.Context, r io.Reader) (*SimilarTo, error)
+	SimilarToDocument(ctx context.Context, r io.Reader) (*SimilarTo, error)
+	Suggestions(ctx context.Context, f SuggestionFilter) (*SuggestionPage, error)
+	Links(ctx context.Context, f LinkFilter) (*LinkPage, error)
+
+	Algorithms(ctx context.Context) (*Algorithms, error)
+	BackfillDiff(ctx context.Context) (*BackfillDiff, error)
+	BackfillChanges(ctx context.Context, what, cursor string, limit int) (*BackfillPage, error)
 
 	Crashes(ctx context.Context, f CrashFilter) (*CrashPage, error)
 	Crash(ctx context.Context, id string) (*CrashDetail, error)
@@ -54,6 +65,14 @@ type Writer interface {
 	Wait(ctx context.Context, id string) (Receipt, error)
 	// ChangeSignature applies a person's decision.
 	ChangeSignature(ctx context.Context, id string, c SignatureChange) (*SignatureDetail, error)
+	// Link applies a person's decision about two signatures, UndoLink takes
+	// it back.
+	Link(ctx context.Context, c LinkChange) (*Link, error)
+	UndoLink(ctx context.Context, id, by string) (*Link, error)
+	// StartBackfill begins to find out what newer rules would change, and
+	// DecideBackfill ends it one way or the other.
+	StartBackfill(ctx context.Context) (*Backfill, error)
+	DecideBackfill(ctx context.Context, accept bool, by string) (*Backfill, error)
 	// Reanalyse queues the analysis of all receipts of an artefact again.
 	Reanalyse(ctx context.Context, sha256 string) error
 	// RetryJob queues a dead job again.

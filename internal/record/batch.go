@@ -21,10 +21,13 @@ type batch struct {
 	tally tally
 	// thin are the signatures that lost an exemplar.
 	thin map[string]bool
+	// frames is by how many signatures more each function is in.
+	frames map[string]int64
+	rules  algorithms
 }
 
 func (s *Service) newBatch(ctx context.Context, tx *sql.Tx) *batch {
-	return &batch{s: s, ctx: ctx, tx: tx, tally: newTally(), thin: map[string]bool{}}
+	return &batch{s: s, ctx: ctx, tx: tx, tally: newTally(), thin: map[string]bool{}, frames: map[string]int64{}}
 }
 
 // replace makes the record say of a receipt what boots say, and nothing else.
@@ -33,7 +36,11 @@ func (b *batch) replace(rec Receipt, boots []bootCrash) error {
 	if err != nil {
 		return fmt.Errorf("take back the crashes of receipt %s: %w", rec.ID, err)
 	}
+	if b.rules, err = b.s.algorithms(b.ctx, b.tx); err != nil {
+		return fmt.Errorf("signature algorithm: %w", err)
+	}
 	for _, boot := range boots {
+		boot.parsed, boot.reports = boot.reports, b.s.signed(boot.reports, b.rules.active)
 		if err := b.insert(rec, boot, old[boot.boot]); err != nil {
 			return fmt.Errorf("write the crash of boot %d: %w", boot.boot, err)
 		}
@@ -121,7 +128,11 @@ func (b *batch) insert(rec Receipt, boot bootCrash, was taken) error {
 		}
 	}
 	if was.signature != sig.id {
-		if err := b.s.reappeared(b.ctx, b.tx, sig, id, boot); err != nil {
+		leader, err := b.s.leaderOf(b.ctx, b.tx, sig)
+		if err != nil {
+			return err
+		}
+		if err := b.s.reappeared(b.ctx, b.tx, leader, id, boot); err != nil {
 			return err
 		}
 	}
@@ -150,6 +161,13 @@ func (b *batch) insertReport(crashID string, place, i int, boot bootCrash, host,
 	}
 	b.tally.add(1, occurrence{signature: sig.id, host: host, kernel: kernel, class: string(boot.reports[boot.primary].Class),
 		at: store.Micros(boot.occurred), primary: primary, panicked: boot.panicked})
+	if b.rules.shadow != "" {
+		shadow := boot.parsed[i]
+		shadow.Signature = b.s.sign(&shadow, b.rules.shadow)
+		if err := keepShadow(b.ctx, b.tx, crashID, i, &shadow); err != nil {
+			return fmt.Errorf("signature by %s: %w", b.rules.shadow, err)
+		}
+	}
 	if !primary && sig.inserted {
 		return b.keepSymbols(sig.id, r)
 	}
@@ -187,6 +205,16 @@ func (b *batch) signatures(boot bootCrash, kernel string, demo bool) (map[sigKey
 			return nil, fmt.Errorf("signature %s: %w", k.key, err)
 		}
 		rows[k] = row
+		switch {
+		case row.inserted:
+			b.frames[""]++
+			err = b.keepFrames(row.id, row.stack)
+		case row.bare:
+			err = b.betterStack(row.id, first[k])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("stack of signature %s: %w", k.key, err)
+		}
 	}
 	return rows, nil
 }
@@ -242,11 +270,11 @@ func (b *batch) flush() error {
 		}
 	}
 	for id := range b.tally.shrunk {
-		if err := forgetSignature(b.ctx, b.tx, id); err != nil {
+		if err := b.forgetSignature(id); err != nil {
 			return fmt.Errorf("forget signature %s: %w", id, err)
 		}
 	}
-	return nil
+	return flushFrames(b.ctx, b.tx, b.frames)
 }
 
 // later returns the expression that keeps the larger of a column's old and

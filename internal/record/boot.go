@@ -12,9 +12,10 @@ import (
 // before it is written.
 type bootCrash struct {
 	boot     int
-	primary  int   // index of the primary report in the document
-	order    []int // indices of its reports in causal order
-	reports  []crash.Report
+	primary  int            // index of the primary report in the document
+	order    []int          // indices of its reports in causal order
+	reports  []crash.Report // signed by the rules that the record groups by
+	parsed   []crash.Report // the same as they were read
 	host     string
 	release  string
 	arch     string

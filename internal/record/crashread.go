@@ -56,19 +56,31 @@ func (s *Service) Crashes(ctx context.Context, f CrashFilter) (*CrashPage, error
 		return nil, err
 	}
 	var (
-		args  store.Args
-		where = []string{"1 = 1"}
+		args    store.Args
+		where   = []string{"1 = 1"}
+		members []string
 	)
+	if f.Signature != "" {
+		if err := s.db.View(ctx, func(q store.Querier) (err error) {
+			members, err = membersOf(ctx, q, f.Signature)
+			return err
+		}); err != nil {
+			return nil, fmt.Errorf("list crashes: %w", err)
+		}
+	}
 	equal := func(column, value string) {
 		if value != "" {
 			where = append(where, column+" = "+args.Add(value))
 		}
 	}
 	switch {
-	case f.Signature != "" && f.Secondary:
-		where = append(where, "c.id in (select crash_id from crash_reports where signature_id = "+args.Add(f.Signature)+")")
+	case f.Signature == "":
+	case f.Secondary:
+		where = append(where, "c.id in (select crash_id from crash_reports where signature_id in "+store.In(&args, members)+")")
+	case len(members) == 1:
+		equal("c.signature_id", members[0]) // keeps to the order of an index
 	default:
-		equal("c.signature_id", f.Signature)
+		where = append(where, "c.signature_id in "+store.In(&args, members))
 	}
 	if f.Host != "" {
 		where = append(where, "c.host_id in "+hostIDs(&args, f.Host))

@@ -17,6 +17,12 @@
 // analyse.go and boot.go turn one into crashes, batch.go writes these,
 // rollup.go counts them, exemplar.go chooses which to keep for good, state.go
 // says what a crash or a person does to a signature, observe.go who ran what.
+// Signatures are held together by link.go, which keeps what people decided about
+// pairs of them, group.go, which makes groups of that, resemble.go and
+// suggest.go, which find pairs to decide about, and stack.go, which keeps what
+// they are compared by. algorithm.go says which rules sign a crash; backfill.go,
+// backfilldiff.go and takeover.go bring newer rules into an old record.
+//
 // The *read.go files and sigdetail.go answer pages. seed.go makes a demo.
 //
 // # Flow

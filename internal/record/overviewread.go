@@ -55,9 +55,9 @@ func (s *Service) overviewTotals(ctx context.Context, q store.Querier, o *Overvi
 	if err := q.QueryRowContext(ctx, `select
 		(select coalesce(sum(crashes), 0) from class_daily where day >= $1 and day <= $2),
 		(select coalesce(sum(crashes), 0) from class_daily where day >= $3 and day < $1),
-		(select count(*) from signatures where last_seen >= $4 and crashes > 0),
-		(select count(*) from signatures where first_seen >= $4 and crashes > 0),
-		(select count(*) from signatures where first_seen >= $5 and first_seen < $4 and crashes > 0),
+		(select count(*) from signatures s where last_seen >= $4 and crashes > 0 and `+sigListed+`),
+		(select count(*) from signatures s where first_seen >= $4 and crashes > 0 and `+sigListed+`),
+		(select count(*) from signatures s where first_seen >= $5 and first_seen < $4 and crashes > 0 and `+sigListed+`),
 		(select count(*) from hosts where last_crash >= $4),
 		(select count(*) from hosts),
 		exists (select 1 from receipts where demo)`,
@@ -67,7 +67,7 @@ func (s *Service) overviewTotals(ctx context.Context, q store.Querier, o *Overvi
 		return err
 	}
 	var err error
-	o.States, err = store.Collect(ctx, q, `select state, count(*) from signatures where crashes > 0 group by state order by 2 desc, 1`, nil,
+	o.States, err = store.Collect(ctx, q, `select state, count(*) from signatures s where crashes > 0 and `+sigListed+` group by state order by 2 desc, 1`, nil,
 		func(scan func(...any) error) (f Facet, err error) { return f, scan(&f.Value, &f.Count) })
 	return err
 }
@@ -80,15 +80,15 @@ func (s *Service) overviewSignatures(ctx context.Context, q store.Querier, o *Ov
 		query string
 		args  []any
 	}{
-		{&o.Regressed, sigTables + `where s.state = 'regressed' and s.crashes > 0 order by s.state_since desc, s.id desc limit $1`, []any{top}},
-		{&o.New, sigTables + `where s.state = 'new' and s.crashes > 0 order by s.first_seen desc, s.id desc limit $1`, []any{top}},
+		{&o.Regressed, sigTables + `where s.state = 'regressed' and s.crashes > 0 and ` + sigListed + ` order by s.state_since desc, s.id desc limit $1`, []any{top}},
+		{&o.New, sigTables + `where s.state = 'new' and s.crashes > 0 and ` + sigListed + ` order by s.first_seen desc, s.id desc limit $1`, []any{top}},
 		{&o.Rising, sigTables + `join (select signature_id, recent, previous from (select signature_id,
 				sum(case when day >= $2 then crashes else 0 end) as recent, sum(case when day < $2 then crashes else 0 end) as previous
-				from signature_daily where day >= $3 and day <= $4 group by signature_id) x
+				from ` + sigDays + ` where day >= $3 and day <= $4 group by signature_id) x
 				where recent >= 5 and recent >= 2 * previous) t on t.signature_id = s.id
 			where s.state in ('new', 'open', 'regressed') order by t.recent - t.previous desc, s.id desc limit $1`,
 			[]any{top, last - 6, last - 13, last}},
-		{&o.Top, sigTables + `join (select signature_id, sum(crashes) as n from signature_daily where day >= $2 and day <= $3
+		{&o.Top, sigTables + `join (select signature_id, sum(crashes) as n from ` + sigDays + ` where day >= $2 and day <= $3
 				group by signature_id having sum(crashes) > 0 order by n desc, signature_id limit $1) t on t.signature_id = s.id
 			order by t.n desc, s.id`, []any{top, first, last}},
 	}

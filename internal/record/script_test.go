@@ -123,3 +123,8 @@ func take(t testing.TB, s *Service, host, log string, change ...func(*Meta)) Rec
 }
 
 func collected(when time.Time) func(*Meta) { return func(m *Meta) { m.CollectedAt = when } }
+
+// analyzeNothing is an Analyzer that finds no report in anything.
+func analyzeNothing(context.Context, io.Reader) (*crash.Document, error) {
+	return &crash.Document{Schema: crash.SchemaID, Input: crash.Input{Transports: map[string]int64{}}}, nil
+}

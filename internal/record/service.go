@@ -43,6 +43,11 @@ type Config struct {
 	// Rules is the version of the analyzer. Artefacts that another version
 	// read are read again when their analysis is asked for.
 	Rules string
+	// Algorithm names the rules of today's signatures, and Sign makes those of
+	// other rules that a record may still group by. Where they are not set, the
+	// record groups by whatever signature a report comes with.
+	Algorithm string
+	Sign      Signer
 	// Open turns an artefact's bytes into its text: it undoes compression,
 	// within limits. nil takes them as they are.
 	Open func(r io.Reader) (io.Reader, error)
@@ -62,17 +67,19 @@ const DefaultMaxArtefact = 256 << 20
 // Service is the system of record. It is safe for use by many goroutines, and
 // many processes may work on the same database and blobs.
 type Service struct {
-	db       *store.DB
-	blobs    *store.Blobs
-	queue    *store.Queue
-	analyzer Analyzer
-	rules    string
-	open     func(io.Reader) (io.Reader, error)
-	owners   Owners
-	limit    int64
-	workers  int
-	now      func() time.Time
-	log      *slog.Logger
+	db        *store.DB
+	blobs     *store.Blobs
+	queue     *store.Queue
+	analyzer  Analyzer
+	rules     string
+	algorithm string
+	signer    Signer
+	open      func(io.Reader) (io.Reader, error)
+	owners    Owners
+	limit     int64
+	workers   int
+	now       func() time.Time
+	log       *slog.Logger
 
 	mu       sync.Mutex
 	progress chan struct{} // closed and replaced whenever an analysis ends
@@ -89,7 +96,7 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("the record needs a database, a blob store and an analyzer")
 	}
 	s := &Service{
-		db: c.DB, blobs: c.Blobs, analyzer: c.Analyzer, rules: c.Rules, open: c.Open, owners: c.Owners,
+		db: c.DB, blobs: c.Blobs, analyzer: c.Analyzer, rules: c.Rules, algorithm: c.Algorithm, signer: c.Sign, open: c.Open, owners: c.Owners,
 		limit:   cmp.Or(c.MaxArtefact, DefaultMaxArtefact),
 		workers: c.Workers, log: c.Log, progress: make(chan struct{}),
 	}
@@ -118,7 +125,15 @@ func (s *Service) Ready(ctx context.Context) error {
 }
 
 // Run does the record's jobs until ctx ends.
-func (s *Service) Run(ctx context.Context) error { return s.pool().Run(ctx) }
+//
+// Where the program's rules are newer than the record's, it first asks for a
+// backfill that shows what they would change.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.noticeAlgorithm(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("cannot prepare the new signature algorithm; signatures go on as they are", "algorithm", s.algorithm, "error", err)
+	}
+	return s.pool().Run(ctx)
+}
 
 // Drain does the jobs that may run now and returns when none is left.
 func (s *Service) Drain(ctx context.Context) error { return s.pool().Drain(ctx) }
@@ -126,9 +141,12 @@ func (s *Service) Drain(ctx context.Context) error { return s.pool().Drain(ctx) 
 func (s *Service) pool() *store.Workers {
 	return &store.Workers{
 		Queue: s.queue, N: s.workers, Log: s.log,
-		Handlers: map[string]store.Handler{jobAnalyse: func(ctx context.Context, j store.Job) error {
-			return s.Analyse(ctx, j.Key)
-		}},
+		Handlers: map[string]store.Handler{
+			jobAnalyse:  func(ctx context.Context, j store.Job) error { return s.Analyse(ctx, j.Key) },
+			jobSuggest:  func(ctx context.Context, j store.Job) error { return s.suggest(ctx, j.Key) },
+			jobBackfill: func(ctx context.Context, j store.Job) error { return s.backfill(ctx, j.Key) },
+			jobTakeOver: func(ctx context.Context, j store.Job) error { return s.takeOver(ctx, j.Key) },
+		},
 		Dead: s.gaveUp,
 	}
 }

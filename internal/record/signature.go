@@ -56,6 +56,8 @@ type Signature struct {
 	Recent      int64      `json:"recent" doc:"Crashes in the last 7 days"`
 	Previous    int64      `json:"previous" doc:"Crashes in the 7 days before those"`
 	Demo        bool       `json:"demo"`
+	Merged      int64      `json:"merged" doc:"Signatures that count here, itself among them; 0 if none was merged into it"`
+	Group       string     `json:"group,omitempty" doc:"The signature that stands for it, where that is another"`
 }
 
 // Rising tells whether a signature clearly grows: at least 5 crashes in the
@@ -127,6 +129,8 @@ type SignatureDetail struct {
 	HostList  []HostSig     `json:"host_list" nullable:"false" doc:"Hosts, most crashes first, at most 100"`
 	Exemplars []Crash       `json:"exemplars" nullable:"false" doc:"Kept as evidence whatever the retention: the first ever, then the newest on each kernel; newest first"`
 	Similar   []Similar     `json:"similar" nullable:"false" doc:"Most alike first, at most 10"`
+	Members   []Member      `json:"members" nullable:"false" doc:"The signatures that were merged into it, itself among them; empty if none was"`
+	Links     []Link        `json:"links" nullable:"false" doc:"What people decided about it and others, newest first, at most 100"`
 	Activity  []Activity    `json:"activity" nullable:"false" doc:"Newest first, at most 100"`
 }
 
@@ -141,21 +145,11 @@ type StackLine struct {
 	Basis    bool   `json:"basis,omitempty" doc:"Its function is part of what the signature was made from"`
 }
 
-// Similar is a signature that resembles another, and why.
-type Similar struct {
-	Signature  SignatureRef `json:"signature"`
-	SameFamily bool         `json:"same_family"`
-	Shared     []string     `json:"shared" nullable:"false" doc:"Functions that both have in their stacks, at most 8"`
-	Score      float64      `json:"score" doc:"0 to 1: shared functions over all functions, rare ones weighing more"`
-	Crashes    int64        `json:"crashes"`
-	LastSeen   time.Time    `json:"last_seen"`
-}
-
 // Activity is something that was done to or happened to a signature.
 type Activity struct {
 	At   time.Time `json:"at"`
 	By   string    `json:"by,omitempty" doc:"Who; empty for the record itself"`
-	What string    `json:"what" enum:"state,note,assign"`
+	What string    `json:"what" enum:"state,note,assign,merge,unmerge,refuse,unrefuse,rules"`
 	From string    `json:"from,omitempty"`
 	To   string    `json:"to,omitempty"`
 	Note string    `json:"note,omitempty"`

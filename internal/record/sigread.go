@@ -13,15 +13,33 @@ import (
 
 const (
 	sigColumns = `s.id, s.key, s.algorithm, s.family, s.title, s.kind, s.class, s.function, s.module, s.state, s.state_since,
-	s.resolved_in, s.muted_until, s.assignee, s.owner_detail, s.first_seen, s.last_seen, s.first_kernel_id, fk.release, fk.arch,
-	s.crashes, s.secondary, s.hosts, s.kernels, s.panics, s.demo`
-	sigTables = ` from signatures s left join kernels fk on fk.id = s.first_kernel_id `
+	s.resolved_in, s.muted_until, s.assignee, s.owner_detail, coalesce(g.first_seen, s.first_seen), ` + sigLastSeen + `,
+	s.first_kernel_id, fk.release, fk.arch, ` + sigCrashes + `, cast(coalesce(g.secondary, s.secondary) as bigint), ` + sigHosts + `,
+	coalesce(gk.kernels, s.kernels), cast(coalesce(g.panics, s.panics) as bigint), s.demo, coalesce(g.members, 0), coalesce(s.group_id, '')`
+	sigLastSeen = `coalesce(g.last_seen, s.last_seen)`
+	sigCrashes  = `cast(coalesce(g.crashes, s.crashes) as bigint)`
+	sigHosts    = `coalesce(gh.hosts, s.hosts)`
+	// The signature that stands for a merged group has the counts of all. The
+	// groups are few: their sums are made from an index that holds nothing else.
+	sigTables = ` from signatures s left join kernels fk on fk.id = s.first_kernel_id
+	left join (select group_id, count(*) as members, sum(crashes) as crashes, sum(secondary) as secondary, sum(panics) as panics,
+		min(first_seen) as first_seen, max(last_seen) as last_seen
+		from signatures where group_id is not null group by group_id) g on g.group_id = s.id
+	left join (select m.group_id, count(distinct x.host_id) as hosts from signatures m join signature_hosts x on x.signature_id = m.id
+		where m.group_id is not null group by m.group_id) gh on gh.group_id = s.id
+	left join (select m.group_id, count(distinct x.kernel_id) as kernels from signatures m join signature_kernels x on x.signature_id = m.id
+		where m.group_id is not null and x.kernel_id <> '' group by m.group_id) gk on gk.group_id = s.id `
+	// sigListed is what lists show: who stands for itself or for a group.
+	sigListed = `s.replaced_by = '' and (s.group_id is null or s.group_id = s.id)`
+	// sigDays is the daily roll-up by who stands for a signature.
+	sigDays = ` (select coalesce(m.group_id, d.signature_id) as signature_id, d.day, d.crashes from signature_daily d
+		left join (select id, group_id from signatures where group_id is not null) m on m.id = d.signature_id) sd `
 	// sigTrend joins how much a signature's last 7 days differ from the 7
 	// before; $1 is the day the last 7 begin at, $2 the one the 7 before do.
 	sigTrend = ` left join (select signature_id,
 		sum(case when day >= $1 then crashes else 0 end) as recent,
 		sum(case when day < $1 then crashes else 0 end) as previous
-		from signature_daily where day >= $2 group by signature_id) t on t.signature_id = s.id `
+		from ` + sigDays + ` where day >= $2 group by signature_id) t on t.signature_id = s.id `
 )
 
 func scanSignature(scan func(...any) error) (Signature, error) {
@@ -34,9 +52,12 @@ func scanSignature(scan func(...any) error) (Signature, error) {
 	)
 	err := scan(&s.ID, &s.Key, &s.Algorithm, &s.Family, &s.Title, &s.Kind, &s.Class, &s.Function, &s.Module, &s.State, &since,
 		&s.ResolvedIn, &muted, &s.Assignee, &owner, &first, &last, &kernel, &release, &arc,
-		&s.Crashes, &s.Secondary, &s.Hosts, &s.Kernels, &s.Panics, &s.Demo)
+		&s.Crashes, &s.Secondary, &s.Hosts, &s.Kernels, &s.Panics, &s.Demo, &s.Merged, &s.Group)
 	if err != nil {
 		return s, err
+	}
+	if s.Group == s.ID {
+		s.Group = ""
 	}
 	s.StateSince, s.FirstSeen, s.LastSeen = store.Time(since), store.Time(first), store.Time(last)
 	s.MutedUntil, s.FirstKernel = store.NullTime(muted), kernelRef(kernel, release, arc)
@@ -94,8 +115,8 @@ func (s *Service) Signatures(ctx context.Context, f SignatureFilter) (*Signature
 
 func (f *SignatureFilter) order() (string, error) {
 	columns := map[SignatureSort]string{
-		"": "s.last_seen", SignaturesByLastSeen: "s.last_seen", SignaturesByFirstSeen: "s.first_seen",
-		SignaturesByCrashes: "s.crashes", SignaturesByHosts: "s.hosts",
+		"": sigLastSeen, SignaturesByLastSeen: sigLastSeen, SignaturesByFirstSeen: "coalesce(g.first_seen, s.first_seen)",
+		SignaturesByCrashes: sigCrashes, SignaturesByHosts: sigHosts,
 		SignaturesByTrend: "coalesce(t.recent, 0) - coalesce(t.previous, 0)",
 	}
 	c, ok := columns[f.Sort]
@@ -109,15 +130,19 @@ func (f *SignatureFilter) order() (string, error) {
 }
 
 func (f *SignatureFilter) where(args *store.Args) string {
-	where := []string{"1 = 1"}
+	where := []string{sigListed}
 	add := func(cond string) { where = append(where, cond) }
+	// Who stands for a group is found by what any member has.
+	anyOf := func(from string) string {
+		return "s.id in (select coalesce(m.group_id, m.id) from signatures m where m.id in (" + from + "))"
+	}
 	for _, word := range strings.Fields(f.Text) {
 		any := args.Add(store.Like(word, false))
 		start := args.Add(store.Like(word, true))
 		exact := args.Add(word)
 		add(`(lower(s.title) like ` + any + ` escape '\' or lower(s.owner) like ` + any + ` escape '\'
 			or s.key = ` + exact + ` or s.family = ` + exact + ` or s.id = ` + exact + ` or lower(s.assignee) = lower(` + exact + `)
-			or s.id in (select y.signature_id from signature_symbols y where lower(y.symbol) like ` + start + ` escape '\'))`)
+			or ` + anyOf(`select y.signature_id from signature_symbols y where lower(y.symbol) like `+start+` escape '\'`) + `)`)
 	}
 	if len(f.Kinds) > 0 {
 		add("s.kind in " + store.In(args, f.Kinds))
@@ -133,10 +158,10 @@ func (f *SignatureFilter) where(args *store.Args) string {
 		add("s.state in " + store.In(args, states))
 	}
 	if f.Kernel != "" {
-		add("s.id in (select signature_id from signature_kernels where kernel_id in " + kernelIDs(args, f.Kernel) + ")")
+		add(anyOf("select signature_id from signature_kernels where kernel_id in " + kernelIDs(args, f.Kernel)))
 	}
 	if f.Host != "" {
-		add("s.id in (select signature_id from signature_hosts where host_id in " + hostIDs(args, f.Host) + ")")
+		add(anyOf("select signature_id from signature_hosts where host_id in " + hostIDs(args, f.Host)))
 	}
 	switch f.Owner {
 	case "":
@@ -146,10 +171,10 @@ func (f *SignatureFilter) where(args *store.Args) string {
 		add("s.owner = " + args.Add(f.Owner))
 	}
 	if !f.Since.IsZero() {
-		add("s.last_seen >= " + args.Add(store.Micros(f.Since)))
+		add(sigLastSeen + " >= " + args.Add(store.Micros(f.Since)))
 	}
 	if !f.Secondary {
-		add("s.crashes > 0")
+		add(sigCrashes + " > 0")
 	}
 	return ` where ` + strings.Join(where, " and ")
 }
@@ -162,12 +187,20 @@ func (s *Service) addTrends(ctx context.Context, q store.Querier, sigs []Signatu
 	byID := map[string][]*Signature{} // a signature may be in the list more than once
 	var ids []string
 	for i := range sigs {
-		id := sigs[i].ID
 		sigs[i].Trend = emptyTrend(first, days)
-		if byID[id] == nil {
-			ids = append(ids, id)
+		members := []string{sigs[i].ID}
+		if sigs[i].Merged > 0 {
+			var err error
+			if members, err = membersOf(ctx, q, sigs[i].ID); err != nil {
+				return err
+			}
 		}
-		byID[id] = append(byID[id], &sigs[i])
+		for _, id := range members {
+			if byID[id] == nil {
+				ids = append(ids, id)
+			}
+			byID[id] = append(byID[id], &sigs[i])
+		}
 	}
 	args := store.Args{min(first, today-13)}
 	type point struct {
@@ -202,10 +235,10 @@ func facets(ctx context.Context, q store.Querier) (f Facets, err error) {
 		to    *[]Facet
 		query string
 	}{
-		{&f.States, `select state, count(*) from signatures where crashes > 0 group by state order by 2 desc, 1`},
-		{&f.Classes, `select class, count(*) from signatures where crashes > 0 group by class order by 2 desc, 1`},
-		{&f.Kinds, `select kind, count(*) from signatures where crashes > 0 group by kind order by 2 desc, 1`},
-		{&f.Owners, `select owner, count(*) from signatures where crashes > 0 and owner <> '' group by owner order by 2 desc, 1 limit 50`},
+		{&f.States, `select state, count(*) from signatures s where crashes > 0 and ` + sigListed + ` group by state order by 2 desc, 1`},
+		{&f.Classes, `select class, count(*) from signatures s where crashes > 0 and ` + sigListed + ` group by class order by 2 desc, 1`},
+		{&f.Kinds, `select kind, count(*) from signatures s where crashes > 0 and ` + sigListed + ` group by kind order by 2 desc, 1`},
+		{&f.Owners, `select owner, count(*) from signatures s where crashes > 0 and owner <> '' and ` + sigListed + ` group by owner order by 2 desc, 1 limit 50`},
 		{&f.Kernels, `select k.release, count(distinct sk.signature_id) from kernels k
 			join signature_kernels sk on sk.kernel_id = k.id and sk.crashes > 0
 			group by k.release order by max(k.first_seen) desc, 1 limit 50`},

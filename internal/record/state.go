@@ -10,6 +10,7 @@ import (
 
 	"ringside/crash"
 	"ringside/internal/store"
+	"ringside/similar"
 )
 
 // sigRow is what the rules need to know of a signature while a crash is
@@ -21,6 +22,9 @@ type sigRow struct {
 	since      int64
 	resolvedIn string
 	mutedUntil sql.Null[int64]
+	group      string        // the signature that stands for it, '' if it is merged with none
+	bare       bool          // it was kept without a stack
+	stack      similar.Stack // of an inserted one
 }
 
 // upsertSignature finds or makes the signature of a report. On PostgreSQL it
@@ -38,21 +42,25 @@ func (s *Service) upsertSignature(ctx context.Context, tx *sql.Tx, k sigKey, r *
 	if err != nil {
 		return nil, err
 	}
+	st, stack, err := stackJSON(r)
+	if err != nil {
+		return nil, err
+	}
 	offered := store.NewID(when)
-	row := sigRow{}
+	row := sigRow{stack: st}
 	err = tx.QueryRowContext(ctx, `
 		insert into signatures (id, algorithm, key, family, basis, title, kind, class, function, module, owner, owner_detail,
-			state, state_since, first_seen, last_seen, first_kernel_id, demo)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'new', $13, $13, $13, $14, $15)
+			state, state_since, first_seen, last_seen, first_kernel_id, demo, stack)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'new', $13, $13, $13, $14, $15, $16)
 		on conflict (algorithm, key) do update set
 			last_seen = `+later("signatures", "last_seen")+`, first_seen = `+earlier("signatures", "first_seen")+`,
 			first_kernel_id = case when excluded.first_seen < signatures.first_seen
 				then excluded.first_kernel_id else signatures.first_kernel_id end,
 			demo = signatures.demo and excluded.demo
-		returning id, state, state_since, resolved_in, muted_until`,
+		returning id, state, state_since, resolved_in, muted_until, coalesce(group_id, ''), stack = '' or stack like '%"frames":[]%'`,
 		offered, k.algorithm, clean(k.key), clean(r.Signature.Family), basis, clean(r.Title), string(r.Kind), string(r.Class),
-		function, module, owner, detail, store.Micros(when), store.NullString(kernel), demo).
-		Scan(&row.id, &row.state, &row.since, &row.resolvedIn, &row.mutedUntil)
+		function, module, owner, detail, store.Micros(when), store.NullString(kernel), demo, stack).
+		Scan(&row.id, &row.state, &row.since, &row.resolvedIn, &row.mutedUntil, &row.group, &row.bare)
 	row.inserted = row.id == offered
 	return &row, err
 }
@@ -161,10 +169,26 @@ func respanSignature(ctx context.Context, tx *sql.Tx, id string) error {
 
 // forgetSignature removes a signature that nothing has any more, unless a
 // person has said something about it.
-func forgetSignature(ctx context.Context, tx *sql.Tx, id string) error {
-	_, err := tx.ExecContext(ctx, `delete from signatures where id = $1 and crashes = 0 and secondary = 0 and state = 'new'
-		and assignee = '' and not exists (select 1 from signature_activity a where a.signature_id = signatures.id)`, id)
-	return err
+func (b *batch) forgetSignature(id string) error {
+	functions, err := framesOf(b.ctx, b.tx, id)
+	if err != nil {
+		return err
+	}
+	res, err := b.tx.ExecContext(b.ctx, `delete from signatures where id = $1 and crashes = 0 and secondary = 0 and state = 'new'
+		and assignee = '' and not exists (select 1 from signature_activity a where a.signature_id = signatures.id)
+		and not exists (select 1 from signature_links l where l.a = signatures.id or l.b = signatures.id)`, id)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err != nil || n == 0 {
+		return err
+	}
+	b.frames[""]--
+	for _, f := range functions {
+		b.frames[f]--
+	}
+	return nil
 }
 
 // ChangeSignature applies a person's decision about a signature.
@@ -173,11 +197,15 @@ func (s *Service) ChangeSignature(ctx context.Context, id string, c SignatureCha
 		return nil, err
 	}
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
+		id, err := standsFor(ctx, tx, id)
+		if err != nil {
+			return err
+		}
 		var (
 			from     State
 			assignee string
 		)
-		err := tx.QueryRowContext(ctx, `select state, assignee from signatures where id = $1`+s.db.Dialect().ForUpdate(), id).
+		err = tx.QueryRowContext(ctx, `select state, assignee from signatures where id = $1`+s.db.Dialect().ForUpdate(), id).
 			Scan(&from, &assignee)
 		if err != nil {
 			return found(err)

@@ -65,6 +65,8 @@ func New(c Config) (http.Handler, error) {
 	s.artefacts(api)
 	s.crashes(api)
 	s.signatures(api)
+	s.sameness(api)
+	s.algorithms(api)
 	s.hosts(api)
 	s.kernels(api)
 	s.overview(api)
