@@ -58,6 +58,9 @@ type builder struct {
 	key         streamKey
 	serial      int  // in the order of opening
 	cutOff      bool // the input ended in it
+	weak        bool // nobody on its stack can really be blamed
+	fatal       bool // the kernel's own word that it was an oops: "Fatal exception"
+	pendingDump bool // somebody asked for a dump, whose lines have not begun
 	room        *room
 	record      int // ordinal of the record being read
 	attached    int // streams that it is the open report of

@@ -85,6 +85,7 @@ func (d *Document) note(st klog.Stats, p *Parser) {
 var missingText = map[string]string{
 	"head":        "its first lines are missing, so its kind is inferred from its stack",
 	"stack":       "the kernel prints a stack with it and there is none",
+	"frames":      "its stack breaks off, or has no entry that the unwinder vouches for, before it shows who is to blame",
 	"end":         "the log ends in the middle of it",
 	"records":     "messages were lost within it",
 	"interleaved": "another report's lines stand between its own, and the log has no caller IDs to tell them apart for certain",
@@ -159,6 +160,7 @@ func (b *builder) finish(hardware string, open bool) {
 	if r.Guilty != nil {
 		b.guiltyEvidence()
 	}
+	r.Candidates = b.candidates(r.Guilty)
 	r.Missing = b.missing(open)
 	r.Title = title(r)
 	if r.Headline == "" {
@@ -217,14 +219,18 @@ func (b *builder) missing(open bool) []string {
 	if b.bare && !b.dump {
 		m = append(m, "head")
 	}
-	alone := b.format != nil && b.format.Alone
-	if kinds[r.Kind].stack && !alone && (len(r.Frames) == 0 || onlyPC(r.Frames) && !b.seen.trace) {
+	alone := b.format != nil && (b.format.Alone || b.format.NoStack)
+	switch {
+	case alone || !kinds[r.Kind].stack:
+	case len(r.Frames) == 0 || onlyPC(r.Frames) && !b.seen.trace:
 		m = append(m, "stack")
+	case b.broken():
+		m = append(m, "frames")
 	}
 	if r.Class == ClassFault && !b.seen.regs {
 		m = append(m, "registers")
 	}
-	if open && r.Kind.Weight() == WeightOops && !b.seen.end && !r.Panicked {
+	if open && r.Kind.Weight() == WeightOops && !b.seen.end && !r.Panicked && !b.over() {
 		m = append(m, "end")
 	}
 	if b.lost > 0 {
@@ -236,6 +242,42 @@ func (b *builder) missing(open bool) []string {
 	return m
 }
 
+// broken reports whether the stack breaks off before anybody is on it who can
+// be blamed, or has no entry that the unwinder vouches for.
+func (b *builder) broken() bool {
+	own, others, last := 0, 0, ""
+	for i := range b.rep.Frames {
+		f := &b.rep.Frames[i]
+		if !f.Reliable || f.Function == "" || f.Context == "pc" {
+			continue
+		}
+		own, last = own+1, f.Function
+		if sharedNoise().role(f.Function) != roleReport {
+			others++
+		}
+	}
+	if own == 0 {
+		return !onlyPC(b.rep.Frames)
+	}
+	return (b.weak || b.rep.Guilty == nil || others == 0) && !atBottom(last)
+}
+
+// over reports whether the report has been read to its last part although the
+// log ends there: the stack has ended, and something came after it.
+func (b *builder) over() bool {
+	n := len(b.rep.Frames)
+	return n > 0 && (b.rep.Modules != nil && b.seen.trace || atBottom(b.rep.Frames[n-1].Function))
+}
+
+// atBottom reports whether stacks begin with function.
+func atBottom(function string) bool {
+	switch sharedNoise().role(function) {
+	case roleEntry, roleDispatch:
+		return true
+	}
+	return false
+}
+
 // confidence says how sure it is that the lines are one report and all of it.
 func (b *builder) confidence() float64 {
 	c := 1.0
@@ -243,7 +285,7 @@ func (b *builder) confidence() float64 {
 		switch m {
 		case "head":
 			c *= 0.5
-		case "stack":
+		case "stack", "frames":
 			c *= 0.5
 		case "records", "interleaved":
 			c *= 0.8

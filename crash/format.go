@@ -20,6 +20,9 @@ type Format struct {
 	// Alone is set for a line that is complete by itself: the kernel prints
 	// no stack with it, or one that does not matter.
 	Alone bool
+	// NoStack is set for a line of a kind with stacks with which the kernel
+	// prints none, or one that says nothing more.
+	NoStack bool
 	// Bare is set for a wording so general that other programs print it too.
 	// It counts only with the kernel's time stamp or tag in front of it.
 	Bare bool

@@ -40,6 +40,13 @@ var faultFormats = []Format{
 	{ID: "x86/gpf", Kind: KindGPF, Rank: RankTrap,
 		Pattern: "{?Oops: }general protection fault: {:hex} [",
 		Example: "general protection fault: 0000 [#1] SMP PTI"},
+	{ID: "x86/gpf-segment", Kind: KindGPF, Rank: RankTrap, Reason: "segment-related",
+		Pattern: "{?Oops: }segment-related general protection fault: {:hex} [",
+		Example: "segment-related general protection fault: beec [#2] PREEMPT SMP KASAN PTI"},
+	// Kernels 4.4 to 4.9 print this hint without the end of its line.
+	{ID: "x86/gpf-kasan-hint", Kind: KindGPF, Rank: RankTrap,
+		Pattern: "kasan: GPF could be caused by NULL-ptr deref or user memory accessgeneral protection fault: {:hex} [",
+		Example: "kasan: GPF could be caused by NULL-ptr deref or user memory accessgeneral protection fault: 0000 [#1] PREEMPT SMP KASAN"},
 	{ID: "x86/gpf-other", Kind: KindGPF, Rank: RankTrap,
 		Pattern: "{?Oops: }general protection fault{rest:rest}",
 		Example: "general protection fault in user access. Non-canonical address?"},

@@ -46,6 +46,11 @@ var sanitizerFormats = []Format{
 	{ID: "ubsan/report", Kind: KindUBSAN,
 		Pattern: "UBSAN: {reason:any} in {file:path}:{line:int}",
 		Example: "UBSAN: shift-out-of-bounds in drivers/of/unittest.c:1893:36"},
+	// The kernel has no such line: whoever scans with kmemleak writes it in front
+	// of what the scan found, some with a stamp of their own.
+	{ID: "kmemleak/scanner", Kind: KindLeak,
+		Pattern: "{:word} {:word} BUG: memory leak",
+		Example: "2018/01/09 14:28:48 BUG: memory leak"},
 	{ID: "kmemleak/object", Kind: KindLeak,
 		Pattern: "BUG: memory leak",
 		Example: "BUG: memory leak"},

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -118,8 +119,10 @@ func (b *builder) stuckIn(frames []Frame, v view) *Location {
 
 // leastGeneral names somebody where the stack shows nothing but infrastructure.
 func (b *builder) leastGeneral(frames []Frame, v view) *Location {
+	b.weak = true
 	const why = "the stack shows only infrastructure"
 	if len(b.sites) > 0 && b.rep.Class == ClassLocking && !v.has(b.sites[0].Function) {
+		b.weak = false
 		g := b.sites[0]
 		g.Why = "takes the lock"
 		return b.placed(&g)
@@ -153,6 +156,72 @@ func (b *builder) leastGeneral(frames []Frame, v view) *Location {
 	return nil
 }
 
+// maxCandidates is how many functions a report names.
+const maxCandidates = 3
+
+// candidates lists who else can be to blame, after guilty, the likeliest first:
+// the operation that the kernel was asked for, where the program counter was,
+// and who called.
+func (b *builder) candidates(guilty *Location) []Location {
+	if guilty == nil {
+		return nil
+	}
+	frames, v := b.rep.Frames, viewOf(b.rep.Kind)
+	list := []Location{*guilty}
+	add := func(l *Location) {
+		if l == nil || l.Function == "" || len(list) == maxCandidates {
+			return
+		}
+		l = b.placed(l)
+		if !slices.ContainsFunc(list, func(o Location) bool { return PortableName(o.Function) == PortableName(l.Function) }) {
+			list = append(list, *l)
+		}
+	}
+	if b.hang() {
+		frames = afterInterrupt(frames)
+		add(outermost(frames, v))
+	}
+	if b.named != nil && !v.has(b.named.Function) {
+		named := *b.named
+		named.Why = "named in the headline"
+		add(&named)
+	}
+	if f := firstCaller(frames, v); f != nil {
+		add(f.location(frameWhy(f, f == &frames[0])))
+	}
+	from := slices.IndexFunc(frames, func(f Frame) bool { return f.Reliable && demangleRust(baseName(f.Function)) == guilty.Function })
+	for i := from + 1; i < len(frames); i++ {
+		if f := &frames[i]; f.blamable() && v.n.role(f.Function) != roleReport && v.n.role(f.Function) != roleEntry {
+			add(f.location("called it"))
+		}
+	}
+	return list
+}
+
+// outermost returns the function that the outermost dispatcher on the stack
+// called: what the kernel was asked for, whatever it has come to since.
+func outermost(frames []Frame, v view) *Location {
+	var last, found *Frame
+	for i := range frames {
+		f := &frames[i]
+		if !f.blamable() {
+			continue
+		}
+		switch name := baseName(f.Function); {
+		case dispatchers[name]:
+			if last != nil {
+				found, last = last, nil
+			}
+		case !v.has(name) && !strings.HasPrefix(PortableName(name), "sys_"):
+			last = f
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	return found.location("what the kernel was asked for")
+}
+
 func (b *builder) hang() bool { return b.rep.Kind.Family() == "stall" }
 
 // placed completes a choice: the function is named as in the source (the frame
@@ -167,7 +236,7 @@ func (b *builder) placed(g *Location) *Location {
 			}
 		}
 	}
-	g.Function = baseName(g.Function)
+	g.Function = demangleRust(baseName(g.Function))
 	return g
 }
 

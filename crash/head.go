@@ -70,7 +70,10 @@ func (p *Parser) panicked(s *stream, f *compiledFormat, rec *klog.Record) {
 			}
 			b.rep.Panicked = true
 			b.evidence("panicked", f.ID, rec, 0, len(rec.Text))
-			if len(b.rep.Frames) == 0 {
+			if b.bare && f.Follows(KindOops) && !f.Follows(KindWarning) {
+				b.fatal = true
+			}
+			if len(b.rep.Frames) == 0 || onlyPC(b.rep.Frames) && !b.seen.trace {
 				s.resetStack() // the panic's stack is the only one
 				b.stage = stageBody
 			} else {

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -157,4 +158,64 @@ func TestHeadlines(t *testing.T) {
 		t.Errorf("%d of %d headlines are classified, want at least 115", classified, len(headlines))
 	}
 	t.Logf("%d of %d headlines classified", classified, len(headlines))
+}
+
+// TestIntegrity: what a report says of the parts that it lacks.
+func TestIntegrity(t *testing.T) {
+	const head = "BUG: using __this_cpu_read() in preemptible [00000000] code: foo/1234\n" +
+		"CPU: 1 PID: 1234 Comm: foo Not tainted 6.1.0 #1\nCall Trace:\n dump_stack+0xc1/0x128\n check_preemption_disabled+0x1d4/0x200\n"
+	for name, tt := range map[string]struct {
+		log  string
+		want string
+	}{
+		"whole":             {head + " bar_open+0x1/0x20\n do_syscall_64+0x1/0x20\n", ""},
+		"breaks off":        {head, "frames"},
+		"nothing vouched":   {"INFO: task foo:1234 blocked for more than 120 seconds.\nCall Trace:\n ? __schedule+0x1/0x2\n ? schedule+0x1/0x2\n ? bar_read+0x1/0x2\n", "frames"},
+		"none":              {"INFO: task foo:1234 blocked for more than 120 seconds.\n", "stack"},
+		"prints none":       {"WARNING: lock held when returning to user space!\n", ""},
+		"named by the word": {"Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: bar_read+0x1/0x2\n", ""},
+		"another's failure": {head + "FAULT_INJECTION: forcing a failure.\nname failslab, interval 1, probability 0, space 0, times 0\n bar_open+0x1/0x20\n do_syscall_64+0x1/0x20\n" +
+			"CPU: 0 PID: 1 Comm: x Not tainted 6.1.0 #1\nCall Trace:\n dump_stack+0xc1/0x128\n should_fail+0x1/0x2\n", "interleaved"},
+	} {
+		doc := parseLog(t, stamped(strings.Split(strings.TrimSuffix(tt.log, "\n"), "\n")))
+		if len(doc.Reports) != 1 {
+			t.Errorf("%s: %d reports, want 1", name, len(doc.Reports))
+			continue
+		}
+		r := &doc.Reports[0]
+		if got := strings.Join(r.Missing, " "); got != tt.want {
+			t.Errorf("%s: missing %q, want %q", name, got, tt.want)
+		}
+		if strings.Contains(tt.log, "bar_open") && (r.Guilty == nil || r.Guilty.Function != "bar_open") {
+			t.Errorf("%s: guilty %v, want bar_open", name, r.Guilty)
+		}
+	}
+}
+
+// TestCandidates: a stall is named after the operation that does not end, which
+// here a timer interrupted; what the kernel was asked for comes second.
+func TestCandidates(t *testing.T) {
+	doc := parseLog(t, stamped(strings.Split(`watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [foo:1234]
+CPU: 0 PID: 1234 Comm: foo Not tainted 6.1.0 #1
+RIP: 0010:bar_spin+0x1/0x20
+Call Trace:
+ <IRQ>
+ bar_timer+0x1/0x20
+ call_timer_fn+0x1/0x20
+ run_timer_softirq+0x1/0x20
+ </IRQ>
+ baz_wait+0x1/0x20
+ baz_ioctl+0x1/0x20
+ __x64_sys_ioctl+0x1/0x20
+ do_syscall_64+0x1/0x20`, "\n")))
+	var got []string
+	for _, c := range doc.Reports[0].Candidates {
+		if c.Why == "" {
+			t.Errorf("%s: no reason", c.Function)
+		}
+		got = append(got, c.Function)
+	}
+	if want := []string{"bar_timer", "baz_ioctl", "bar_spin"}; !slices.Equal(got, want) {
+		t.Errorf("candidates %v, want %v", got, want)
+	}
 }

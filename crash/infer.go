@@ -104,6 +104,9 @@ func (b *builder) inferred() Kind {
 	if at < len(inferKinds) {
 		return inferKinds[at].kind
 	}
+	if b.fatal {
+		return KindOops
+	}
 	if c := r.Code; c != nil && c.Trap >= 0 && strings.HasPrefix(c.Bytes[min(2*c.Trap, len(c.Bytes)):], "0f0b") {
 		// ud2 is what BUG() and WARN() are made of; only BUG() ends the trace.
 		if b.seen.end {

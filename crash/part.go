@@ -41,6 +41,12 @@ func (p *Parser) part(s *stream, part part, rec *klog.Record, text []byte) bool 
 		s.cur.grow(rec)
 		return true
 	case partSysRq:
+		if b := s.cur; b != nil && b.stage == stageBody && b.seen.trace && !b.dump && b.rep.Caller == "" && text[0] == 'F' {
+			// Of another CPU perhaps: the frames that follow are still this
+			// report's, until that CPU's own lines begin.
+			b.pendingDump, b.interleaved = true, true
+			return true
+		}
 		p.openBare(s, rec)
 		s.cur.dump = true
 		s.cur.rep.Headline = clip(text)
@@ -48,6 +54,12 @@ func (p *Parser) part(s *stream, part part, rec *klog.Record, text []byte) bool 
 		return true
 	case partRule:
 		return s.cur != nil
+	case partCPU:
+		if s.cur != nil && s.cur.pendingDump {
+			s.cur.pendingDump = false
+			p.openBare(s, rec)
+			s.cur.dump = true
+		}
 	}
 	if s.cur == nil && !p.adopt(s, part, rec, text) {
 		return false

@@ -73,7 +73,8 @@ type Report struct {
 	Subject     string            `json:"subject,omitempty"` // device, cache or driver that the headline names
 	Panicked    bool              `json:"panicked"`          // the kernel panicked in or because of this report
 	Guilty      *Location         `json:"guilty"`
-	Frames      []Frame           `json:"frames"` // the main stack, innermost first
+	Candidates  []Location        `json:"candidates,omitempty"` // who is to blame, the likeliest first: Guilty, and up to two others
+	Frames      []Frame           `json:"frames"`               // the main stack, innermost first
 	Stacks      []Stack           `json:"stacks,omitempty"`
 	Locks       []HeldLock        `json:"locks,omitempty"` // who holds, or asks for, what
 	Waits       []Wait            `json:"waits,omitempty"` // who waits for whom

@@ -91,6 +91,9 @@ type types struct {
 	// Kinds: our kind, or kind/mechanism/access, to the peer's types that are
 	// the same thing. The longest key that fits counts.
 	Kinds map[string][]string `json:"kinds"`
+	// Incomplete: our kind of a report that lacks parts, to the types that the
+	// peer falls back to where it cannot read on.
+	Incomplete map[string][]string `json:"incomplete"`
 	// Unscored are types that say nothing about the kernel's own report.
 	Unscored []string `json:"unscored"`
 	// Absent are kinds that the peer has no report for.

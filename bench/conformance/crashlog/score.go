@@ -79,7 +79,7 @@ func (s *scorer) report(c *testCase) error {
 		s.scores.ByType[c.typ] = per
 	}
 	if !slices.Contains(s.types.Unscored, c.typ) {
-		ok := slices.Contains(s.types.of(r), c.typ)
+		ok := slices.Contains(s.types.of(r), c.typ) || len(r.Missing) > 0 && slices.Contains(s.types.Incomplete[string(r.Kind)], c.typ)
 		s.scores.Type.add(ok)
 		per.Type.add(ok)
 		if !ok {
@@ -94,7 +94,7 @@ func (s *scorer) report(c *testCase) error {
 	if c.frame != "" {
 		ok := r.Guilty != nil && same(r.Guilty.Function, c.frame)
 		s.scores.Guilty.add(ok)
-		s.scores.GuiltyTop3.add(ok || among(r, c.frame, 3))
+		s.scores.GuiltyTop3.add(ok || among(r, c.frame))
 		per.Guilty.add(ok)
 		if !ok {
 			got := ""
@@ -116,42 +116,23 @@ func same(a, b string) bool {
 	return plain(a) == plain(b)
 }
 
-// among reports whether function is one of the first n distinct candidates: the
-// guilty function and those that follow it outwards.
-func among(r *crash.Report, function string, n int) bool {
-	if r.Guilty == nil {
-		return false
-	}
-	started := false
-	for i := range r.Frames {
-		f := &r.Frames[i]
-		if !f.Reliable || f.Inline || f.Function == "" {
-			continue
-		}
-		started = started || same(f.Function, r.Guilty.Function)
-		if !started {
-			continue
-		}
-		if same(f.Function, function) {
-			return true
-		}
-		if n--; n == 0 {
-			return false
-		}
-	}
-	return false
+// among reports whether function is one of the candidates.
+func among(r *crash.Report, function string) bool {
+	return slices.ContainsFunc(r.Candidates, func(l crash.Location) bool { return same(l.Function, function) })
 }
 
 func (s *scorer) integrity(c *testCase, r *crash.Report) {
-	incomplete := slices.ContainsFunc(r.Missing, func(m string) bool { return m == "head" || m == "stack" || m == "end" }) || r.Guilty == nil
+	incomplete := slices.ContainsFunc(r.Missing, func(m string) bool { return m == "head" || m == "stack" || m == "frames" || m == "end" || m == "interleaved" })
 	in := &s.scores.Integrity
 	switch {
 	case incomplete && c.corrupted:
 		in.TP++
 	case incomplete:
 		in.FP++
+		s.miss(c, "incomplete (%v), the peer takes it for whole", r.Missing)
 	case c.corrupted:
 		in.FN++
+		s.miss(c, "complete, the peer takes it for corrupted")
 	}
 }
 

@@ -29,11 +29,15 @@ func TestFloors(t *testing.T) {
 	}
 	floor("detected", s.Detection.Positives, 0.99)
 	floor("negatives left alone", s.Detection.Negatives, 1)
-	floor("type", s.Type, 0.97)
+	floor("type", s.Type, 0.98)
 	floor("guilty function", s.Guilty, 0.95)
+	floor("guilty among the first three", s.GuiltyTop3, 0.98)
 	floor("guilty file", s.GuiltyFile, 0.97)
 	floor("panicked", s.Panicked, 0.99)
 	floor("benign lines in between", s.Benign, 0.97)
+	if in := s.Integrity; in.Precision < 0.85 || in.Recall < 0.9 {
+		t.Errorf("integrity: precision %.2f, recall %.2f; want at least 0.85 and 0.90", in.Precision, in.Recall)
+	}
 	for name, r := range s.Transports {
 		floor("same signature, "+name, *r, 0.99)
 	}
