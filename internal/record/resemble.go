@@ -40,7 +40,8 @@ const (
 	maxSimilar    = 10
 	maxPostings   = 2000 // signatures that one function may lead to
 	maxCandidates = 120  // stacks that are compared with one
-	leastAlike    = 0.2  // score below which nothing is shown
+	maxDocument   = 64 << 20
+	leastAlike    = 0.2 // score below which nothing is shown
 )
 
 // target is what signatures are compared with.
@@ -98,9 +99,12 @@ func (s *Service) SimilarTo(ctx context.Context, r io.Reader) (*SimilarTo, error
 // SimilarToDocument is SimilarTo for JSON: what "crash parse --json" writes, or
 // one of its reports.
 func (s *Service) SimilarToDocument(ctx context.Context, r io.Reader) (*SimilarTo, error) {
-	text, err := io.ReadAll(io.LimitReader(r, s.limit))
+	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the report: %w", err)
+	}
+	if len(text) > maxDocument {
+		return nil, fmt.Errorf("%w: send the one report that it is about, or the log itself", ErrTooLarge)
 	}
 	// Of a document only what is needed: a report has fields of the same names.
 	var doc struct {
