@@ -103,6 +103,11 @@ func (n *noise) role(function string) role {
 	return roleNone
 }
 
+// Generic reports whether a function is on stacks for what it does for others:
+// an allocator, a lock, the scheduler, the report machinery. Whose fault it shows
+// is to be looked for in its callers.
+func Generic(function string) bool { return sharedNoise().role(function) != roleNone }
+
 // view is what counts as noise for one kind of report: a sleeping allocation is
 // what a report of sleeping in atomic context is about, and none of its caller's
 // business when memory is corrupt.

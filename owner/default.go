@@ -80,6 +80,9 @@ type Provenance struct {
 // Provenance returns where the knowledge of functions and modules is from. It
 // is the zero value for an index that was made by [Parse].
 func (x *Index) Provenance() Provenance {
+	if t, ok := x.sources.(treeSources); ok {
+		return Provenance{Package: "tree", Version: t.name}
+	}
 	p, ok := x.sources.(packed)
 	if !ok {
 		return Provenance{}

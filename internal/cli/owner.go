@@ -16,6 +16,8 @@ func newOwner(s Streams) *cobra.Command {
 	var (
 		out     output
 		overlay string
+		tree    string
+		release string
 		module  string
 		arch    string
 		kind    string
@@ -35,6 +37,9 @@ module, anything else a function; --as decides otherwise.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			idx, err := ownerIndex(overlay)
+			if tree != "" {
+				idx, err = treeIndex(c.Context(), tree, release, overlay)
+			}
 			if err != nil {
 				return usage(err)
 			}
@@ -69,6 +74,8 @@ module, anything else a function; --as decides otherwise.`,
 	}
 	out.flags(c, false)
 	c.Flags().StringVar(&overlay, "owners", os.Getenv("RINGSIDE_OWNERS"), "`FILE` in MAINTAINERS syntax whose entries win over the kernel's (env RINGSIDE_OWNERS)")
+	c.Flags().StringVar(&tree, "tree", "", "`DIR` of a kernel tree or its git repository, whose MAINTAINERS is asked instead")
+	c.Flags().StringVar(&release, "release", "", "`RELEASE` of the kernel, as uname -r says it: which tag of --tree to ask")
 	c.Flags().StringVar(&module, "module", "", "`NAME` of the module that the function was printed with")
 	c.Flags().StringVar(&arch, "arch", "", "`ARCH` that decides between functions of the same name")
 	c.Flags().StringVar(&kind, "as", "", "what the arguments are: file, function or module")

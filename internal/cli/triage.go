@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ func newTriage(s Streams) *cobra.Command {
 		out         output
 		failOn      string
 		overlay     string
+		tree        string
 		maxExpanded int64
 	)
 	c := &cobra.Command{
@@ -50,6 +52,9 @@ or compressed with gzip, xz, zstd or bzip2.`,
 				return err
 			}
 			o := triage.Options{Limits: limits(maxExpanded), Owners: func() (*owner.Index, error) { return ownerIndex(overlay) }}
+			if tree != "" {
+				o.Tree = func(release string) (*owner.Index, error) { return treeIndex(c.Context(), tree, release, overlay) }
+			}
 			var bad []error
 			found := false
 			err = out.write(s, func(w io.Writer, st render.Style) error {
@@ -83,6 +88,7 @@ or compressed with gzip, xz, zstd or bzip2.`,
 	out.flags(c, true)
 	c.Flags().StringVar(&failOn, "fail-on", "", "exit with 1 if a finding has this `IMPACT` or a graver one: "+strings.Join(impacts, ", "))
 	c.Flags().StringVar(&overlay, "owners", os.Getenv("RINGSIDE_OWNERS"), "`FILE` in MAINTAINERS syntax whose entries win over the kernel's (env RINGSIDE_OWNERS)")
+	c.Flags().StringVar(&tree, "tree", "", "`DIR` of a kernel tree or its git repository: owners are those of the crashed kernel's own release")
 	c.Flags().Int64Var(&maxExpanded, "max-expanded", 4096, "most `MiB` a compressed input may expand to")
 	return c
 }
@@ -123,8 +129,15 @@ func verdict(s Streams, err error, bad []error, found bool) error {
 // ownerIndex is the built-in index with a team's own file over it.
 func ownerIndex(overlay string) (*owner.Index, error) {
 	idx, err := owner.Default()
-	if err != nil || overlay == "" {
-		return idx, err
+	if err != nil {
+		return nil, err
+	}
+	return withOverlay(idx, overlay)
+}
+
+func withOverlay(idx *owner.Index, overlay string) (*owner.Index, error) {
+	if overlay == "" {
+		return idx, nil
 	}
 	f, err := os.Open(overlay)
 	if err != nil {
@@ -136,4 +149,18 @@ func ownerIndex(overlay string) (*owner.Index, error) {
 		return nil, fmt.Errorf("owners file: %w", err)
 	}
 	return idx.WithOverlay(o), nil
+}
+
+// treeIndex is the index of a kernel tree at the source of a release, with a
+// team's own file over it.
+func treeIndex(ctx context.Context, dir, release, overlay string) (*owner.Index, error) {
+	base, err := owner.Default()
+	if err != nil {
+		return nil, err
+	}
+	idx, _, err := triage.TreeOwners(ctx, dir, release, base)
+	if err != nil {
+		return nil, err
+	}
+	return withOverlay(idx, overlay)
 }

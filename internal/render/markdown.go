@@ -69,7 +69,11 @@ func Markdown(w io.Writer, res *triage.Result) error {
 		if len(f.Owners) > 0 {
 			p.line("\n## Owners\n")
 			for _, o := range f.Owners {
-				p.line("- **%s**: %s", mdText(o.Subsystem), mdText(strings.Join(append(append([]string{}, o.Maintainers...), o.Lists...), ", ")))
+				p.line("- **%s** (%.0f %%): %s", mdText(o.Subsystem), o.Score*100, mdText(strings.Join(append(append([]string{}, o.Maintainers...), o.Lists...), ", ")))
+				p.line("  - %s", mdText("because "+o.Why))
+				if also := alsoSaid(&o); also != "" {
+					p.line("  - %s", mdText(also))
+				}
 			}
 		}
 		p.line("\n## Do next\n")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"ringside/internal/triage"
 	"ringside/owner"
 )
 
@@ -83,4 +84,28 @@ func Owners(w io.Writer, o Ownership, s Style) error {
 		}
 	}
 	return p.err
+}
+
+// alsoSaid tells which further clues speak for an owner, and where one was
+// discounted.
+func alsoSaid(o *triage.Owner) string {
+	if len(o.Reasons) == 0 {
+		return ""
+	}
+	var parts []string
+	if o.Reasons[0].Generic {
+		parts = append(parts, "counted little: this code serves everybody, and the faults of others come to light there")
+	}
+	var also []string
+	for _, r := range o.Reasons[1:] {
+		if len(also) == 3 {
+			also = append(also, fmt.Sprintf("%d more", len(o.Reasons)-4))
+			break
+		}
+		also = append(also, r.Clue)
+	}
+	if len(also) > 0 {
+		parts = append(parts, "so say "+strings.Join(also, ", "))
+	}
+	return strings.Join(parts, "; ")
 }

@@ -255,6 +255,9 @@ func (p *printer) owners(f *triage.Finding) {
 		if o.Status != "" {
 			head += "  " + p.s.paint(faint, o.Status)
 		}
+		if o.Score > 0 {
+			head += "  " + p.s.paint(faint, fmt.Sprintf("%.0f %%", o.Score*100))
+		}
 		if o.Candidates > 1 {
 			head += "  " + p.s.paint(caution, fmt.Sprintf("one of %d candidates", o.Candidates))
 		}
@@ -266,6 +269,9 @@ func (p *printer) owners(f *triage.Finding) {
 			p.line("    %s", strings.Join(o.Lists, ", "))
 		}
 		p.line("    %s", p.s.paint(faint, "because "+o.Why))
+		if also := alsoSaid(&o); also != "" {
+			p.wrapped("    ", also, faint)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"ringside/artefact"
 	"ringside/crash"
@@ -23,8 +22,9 @@ type Result struct {
 	Format      string          `json:"format"`      // what the input was recognised as
 	Compression []string        `json:"compression"` // what was undone, outermost first
 	Error       string          `json:"error,omitempty"`
-	Findings    []Finding       `json:"findings"` // the gravest first
-	Document    *crash.Document `json:"document"` // everything that was read
+	Bundle      *Bundle         `json:"bundle,omitempty"` // of an archive or a folder
+	Findings    []Finding       `json:"findings"`         // the gravest first
+	Document    *crash.Document `json:"document"`         // everything that was read
 }
 
 // Finding is one report of the document with what follows from it. Reports of
@@ -35,6 +35,10 @@ type Finding struct {
 	Repeats []int  `json:"repeats"` // indexes of the reports of the same event
 	Title   string `json:"title"`
 	Impact  string `json:"impact"`
+	// Source is the member of a bundle that tells of it, and Also where else it
+	// was seen.
+	Source string     `json:"source,omitempty"`
+	Also   []Sighting `json:"also,omitempty"`
 	diagnose.Diagnosis
 	Owners  []Owner   `json:"owners"`
 	Excerpt []LogLine `json:"excerpt"` // the lines that carry the evidence
@@ -52,6 +56,9 @@ type Owner struct {
 	Overlay     bool     `json:"overlay"`    // named by the team's own file
 	Candidates  int      `json:"candidates"` // among how many files the function could be; 1 is certain
 	Why         string   `json:"why"`
+	// Score says how much speaks for this owner, 0-1; Reasons are the clues.
+	Score   float64      `json:"score"`
+	Reasons []owner.Vote `json:"reasons"`
 }
 
 // LogLine is a line of the input.
@@ -69,6 +76,9 @@ type Options struct {
 	// Owners is asked for an owner index when there is something to own; nil
 	// means that owners are not wanted.
 	Owners func() (*owner.Index, error)
+	// Tree, where it is set, is asked for the index of the kernel release of
+	// each report, which then goes before Owners.
+	Tree func(release string) (*owner.Index, error)
 }
 
 // Input is something to triage.
@@ -141,13 +151,7 @@ func (e *UnsupportedError) Error() string {
 // wrong, the error with which the input ended included.
 func (res *Result) findings(ctx context.Context, in Input, o Options, err error) error {
 	doc := res.Document
-	var idx *owner.Index
-	if len(doc.Reports) > 0 && o.Owners != nil {
-		var oerr error
-		if idx, oerr = o.Owners(); oerr != nil {
-			err = errors.Join(err, fmt.Errorf("owners are not shown: %w", oerr))
-		}
-	}
+	indexes := newOwnerIndexes(o)
 	at := map[int]int{} // report index to finding index
 	for i := range doc.Reports {
 		r := &doc.Reports[i]
@@ -161,9 +165,10 @@ func (res *Result) findings(ctx context.Context, in Input, o Options, err error)
 		res.Findings = append(res.Findings, Finding{
 			Report: i, Primary: doc.Primary != nil && *doc.Primary == i, Repeats: []int{},
 			Title: r.Title, Impact: r.Impact, Diagnosis: diagnose.Explain(doc, i),
-			Owners: Owners(idx, r), Excerpt: []LogLine{},
+			Owners: ownersOf(indexes.of(r), doc, r), Excerpt: []LogLine{},
 		})
 	}
+	err = errors.Join(err, indexes.err)
 	order(res.Findings, doc)
 	qerr := res.excerpts(ctx, in, o)
 	var archive *artefact.Error
@@ -171,48 +176,4 @@ func (res *Result) findings(ctx context.Context, in Input, o Options, err error)
 		return err // the archive ended badly before, and does again
 	}
 	return errors.Join(err, qerr)
-}
-
-// Owners looks up who owns what r is about. It never returns the catch-all
-// entry of MAINTAINERS: that everything belongs to somebody helps nobody.
-func Owners(idx *owner.Index, r *crash.Report) []Owner {
-	list := []Owner{}
-	if idx == nil || r.Guilty == nil {
-		return list
-	}
-	q := owner.Query{Function: r.Guilty.Function, Module: r.Guilty.Module, File: r.Guilty.File, Arch: r.Arch}
-	if r.Workqueue != "" {
-		if f := strings.Fields(r.Workqueue); len(f) > 1 {
-			q.Hints = append(q.Hints, f[len(f)-1])
-		}
-	}
-	for _, m := range idx.Lookup(q) {
-		if m.Last || len(list) >= 4 {
-			continue
-		}
-		o := Owner{Subsystem: m.Subsystem, Status: m.Status, File: m.Path, Overlay: m.Overlay, Candidates: m.Candidates, Trees: m.Trees,
-			Maintainers: []string{}, Reviewers: []string{}, Lists: []string{}, Why: why(m.Why)}
-		if o.Trees == nil {
-			o.Trees = []string{}
-		}
-		for _, p := range m.Maintainers {
-			o.Maintainers = append(o.Maintainers, p.String())
-		}
-		for _, p := range m.Reviewers {
-			o.Reviewers = append(o.Reviewers, p.String())
-		}
-		for _, l := range m.Lists {
-			o.Lists = append(o.Lists, l.Email)
-		}
-		list = append(list, o)
-	}
-	return list
-}
-
-func why(w owner.Why) string {
-	s := fmt.Sprintf("%s:%d %s: %s", w.Source, w.Line, w.Tag, w.Pattern)
-	if len(w.Via) > 0 {
-		s = strings.Join(w.Via, "; ") + "; " + s
-	}
-	return s
 }
