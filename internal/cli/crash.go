@@ -21,7 +21,7 @@ func newCrash(s Streams) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newCrashParse(s), newCrashSignature(s), newCrashCompare(s), newCrashWatch(s))
+	c.AddCommand(newCrashParse(s), newCrashSignature(s), newCrashCompare(s), newCrashSimilar(s), newCrashWatch(s))
 	return c
 }
 

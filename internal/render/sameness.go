@@ -63,7 +63,7 @@ func Similar(w io.Writer, list Likenesses, s Style) error {
 			p.line("  %s  it would be a new signature, %s by %s", s.paint(caution, "new"), l.Key, l.Algorithm)
 		}
 		for _, v := range l.Similar {
-			p.line("  %3d %%  %-9s  %s  %s", percent(v.Score), v.Zone, v.Signature.Title, s.paint(faint, plural(int(v.Crashes), "crash")+" · "+v.Signature.ID))
+			p.line("  %3d %%  %-9s  %s  %s", percent(v.Score), v.Zone, v.Signature.Title, s.paint(faint, crashes(v.Crashes)+" · "+v.Signature.ID))
 			p.wrapped("         ", strings.Join(v.Reasons, "; "), faint)
 		}
 		if len(l.Similar) == 0 {
@@ -128,10 +128,10 @@ func BackfillStatus(w io.Writer, b Backfill, s Style) error {
 	}
 	p.section("What would change")
 	for _, c := range d.Counts {
-		p.line("  %-10s %6d become %6d  %s", c.What, c.Signatures, c.Become, plural(int(c.Crashes), "crash"))
+		p.line("  %-10s %6d become %6d  %s", c.What, c.Signatures, c.Become, crashes(c.Crashes))
 	}
 	for _, e := range d.Examples {
-		p.line("\n  %s  %s", s.paint(strong, e.What), s.paint(faint, plural(int(e.Crashes), "crash")))
+		p.line("\n  %s  %s", s.paint(strong, e.What), s.paint(faint, crashes(e.Crashes)))
 		for _, x := range e.Was {
 			p.line("    - %s", x.Title)
 		}
@@ -146,4 +146,11 @@ func BackfillStatus(w io.Writer, b Backfill, s Style) error {
 		}
 	}
 	return p.err
+}
+
+func crashes(n int64) string {
+	if n == 1 {
+		return "1 crash"
+	}
+	return fmt.Sprintf("%d crashes", n)
 }

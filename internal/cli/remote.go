@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// recordAt is a record that a verb asks: one behind a server, or one in a
+// folder of this machine.
+type recordAt struct {
+	server, data, token string
+}
+
+func (r *recordAt) flags(c *cobra.Command) {
+	c.Flags().StringVar(&r.server, "server", os.Getenv("RINGSIDE_SERVER"), "`URL` of the server (env RINGSIDE_SERVER)")
+	c.Flags().StringVar(&r.data, "data", "", "`DIR` that holds the record, instead of a server")
+	c.Flags().StringVar(&r.token, "token", os.Getenv("RINGSIDE_TOKEN"), "`TOKEN` for the server (env RINGSIDE_TOKEN)")
+}
+
+// base returns the server's address.
+func (r *recordAt) base() (*url.URL, error) {
+	base, err := url.Parse(r.server)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, usagef("--server %q: give the server's address, such as http://ringside.example:8460 (env RINGSIDE_SERVER), or a folder with --data", r.server)
+	}
+	return base, nil
+}
+
+// node opens the record in its folder, which must be there.
+func (r *recordAt) node(ctx context.Context) (*node, error) {
+	if _, err := os.Stat(r.data); err != nil {
+		return nil, usagef("data folder: %w", err)
+	}
+	return openNode(ctx, nodeConfig{Data: r.data, Log: slog.New(slog.DiscardHandler)})
+}
+
+// maxAnswer bounds an answer of a server.
+const maxAnswer = 64 << 20
+
+// call asks the server and returns its answer. body may be nil.
+func (r *recordAt) call(ctx context.Context, method, path, kind string, body io.Reader) (json.RawMessage, error) {
+	base, err := r.base()
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, base.JoinPath(path).String(), body)
+	if err != nil {
+		return nil, err
+	}
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	if r.token != "" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", base.Host, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", base.Host, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, problem(resp, answer)
+	}
+	if !json.Valid(answer) {
+		return nil, fmt.Errorf("%s answered %s, but not as a Ringside server does; check --server", base.Host, resp.Status)
+	}
+	return bytes.TrimSpace(answer), nil
+}
