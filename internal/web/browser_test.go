@@ -360,7 +360,8 @@ func TestBrowserWidths(t *testing.T) {
 	f := newFleet(t)
 	b := newBrowser(t, f)
 	stall := f.crashOf("rcu-stall in rcustall")
-	pages := []string{"/", "/signatures", "/signatures?q=nosuch", "/signatures/" + f.signature("lkdtm_WRITE_RO"), "/crashes", "/crashes/" + stall,
+	pages := []string{"/", "/signatures", "/signatures?q=nosuch", "/signatures/merges", "/admin/rules",
+		"/signatures/compare?a=" + f.signature("lkdtm_WRITE_RO") + "&b=" + f.signature("null_in_thread"), "/signatures/" + f.signature("lkdtm_WRITE_RO"), "/crashes", "/crashes/" + stall,
 		"/kernels", "/kernels/6.1.0-56-amd64", "/kernels/compare?a=6.1.0-55-amd64&b=6.1.0-56-amd64", "/hosts", "/hosts/web03", "/admin/jobs?state=done", "/docs/push"}
 	for i, width := range []int64{360, 768, 1024, 1440} {
 		b.size(width, 900)

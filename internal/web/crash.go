@@ -28,6 +28,7 @@ type crashView struct {
 	Notes    []crash.Note
 	Log      []logItem
 	LogError string
+	Similar  []record.Similar // to its signature, while nobody has looked at that
 }
 
 // theory is a hypothesis with its evidence tied to the log.
@@ -79,6 +80,12 @@ func (s *site) crash(w http.ResponseWriter, r *http.Request) error {
 	lr := logReader{svc: s.svc, ctx: r.Context(), v: &v}
 	if err := lr.windows(q.get("log")); err != nil {
 		return err
+	}
+	if c.Signature.State == record.StateNew {
+		if v.Similar, err = s.svc.Similar(r.Context(), c.Signature.ID); err != nil {
+			return err
+		}
+		v.Similar = v.Similar[:min(len(v.Similar), 3)]
 	}
 	// A log that has gone leaves its facts: the page is still worth having.
 	if v.Log, err = lr.read(); err != nil {

@@ -76,7 +76,7 @@ func emptyFleet(t testing.TB, change ...func(*Config)) *fleet {
 	}
 	t.Cleanup(func() { blobs.Close() })
 	f := &fleet{t: t, now: today, log: &bytes.Buffer{}}
-	f.svc, err = record.New(record.Config{DB: db, Blobs: blobs, Rules: "test", Owners: testOwners{}, Now: func() time.Time { return f.now },
+	f.svc, err = record.New(record.Config{DB: db, Blobs: blobs, Rules: "test", Algorithm: crash.Algorithm, Sign: crash.Sign, Owners: testOwners{}, Now: func() time.Time { return f.now },
 		Analyzer: record.AnalyzerFunc(func(ctx context.Context, r io.Reader) (*crash.Document, error) {
 			return crash.Parse(ctx, r, crash.Options{})
 		})})

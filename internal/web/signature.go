@@ -60,6 +60,11 @@ func (s *site) signature(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if d.ID != r.PathValue("id") {
+		// Newer rules joined it into another.
+		http.Redirect(w, r, "/signatures/"+d.ID, http.StatusFound)
+		return nil
+	}
 	return s.showSignature(w, r, http.StatusOK, d, signatureView{})
 }
 
@@ -67,9 +72,7 @@ func (s *site) showSignature(w http.ResponseWriter, r *http.Request, status int,
 	v.SignatureDetail = d
 	v.Chart = kernelChart(d.ByKernel)
 	v.MayChange = s.mayChange(r)
-	if c, err := r.Cookie(byCookie); err == nil {
-		v.By, _ = url.QueryUnescape(c.Value)
-	}
+	v.By = by(r)
 	for i, t := range d.ByKernel {
 		k := kernelCount{Kernel: t.Kernel, Total: t.Trend.Total(), Trend: t.Trend, Color: "rest"}
 		if i < chartColors {

@@ -20,6 +20,10 @@ import (
 type Record interface {
 	record.Reader
 	ChangeSignature(ctx context.Context, id string, c record.SignatureChange) (*record.SignatureDetail, error)
+	Link(ctx context.Context, c record.LinkChange) (*record.Link, error)
+	UndoLink(ctx context.Context, id, by string) (*record.Link, error)
+	StartBackfill(ctx context.Context) (*record.Backfill, error)
+	DecideBackfill(ctx context.Context, accept bool, by string) (*record.Backfill, error)
 	RetryJob(ctx context.Context, id string) (*record.Job, error)
 }
 
@@ -89,6 +93,10 @@ func New(c Config) (http.Handler, error) {
 	}{
 		{"GET /{$}", s.overview},
 		{"GET /signatures", s.signatures},
+		{"GET /signatures/merges", s.merges},
+		{"GET /signatures/compare", s.comparePair},
+		{"POST /signatures/merges", s.decidePair},
+		{"POST /signatures/merges/{id}/undo", s.undoPair},
 		{"GET /signatures/{id}", s.signature},
 		{"POST /signatures/{id}", s.changeSignature},
 		{"GET /crashes", s.crashes},
@@ -102,6 +110,8 @@ func New(c Config) (http.Handler, error) {
 		{"GET /hosts", s.hosts},
 		{"GET /hosts/{id}", s.host},
 		{"GET /admin/jobs", s.jobs},
+		{"GET /admin/rules", s.rules},
+		{"POST /admin/rules", s.decideRules},
 		{"POST /admin/jobs/{id}/retry", s.retryJob},
 		{"GET /docs/{path...}", s.doc},
 		{"GET /", func(http.ResponseWriter, *http.Request) error { return errNoPage }},
