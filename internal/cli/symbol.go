@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -280,40 +279,12 @@ func parseForSymbols(ctx context.Context, s Streams, arg string) (*crash.Documen
 	if !a.Format.IsLog() && a.Format != artefact.Empty && a.Format != artefact.Binary {
 		return nil, hints, fmt.Errorf("%s: %w", arg, &triage.UnsupportedError{Format: a.Format})
 	}
-	doc, err := crash.Parse(ctx, io.TeeReader(a, &lineTap{line: hints.Line}), crash.Options{})
+	doc, err := crash.Parse(ctx, io.TeeReader(a, &triage.LineTap{Line: hints.Line}), crash.Options{})
 	doc.Input.Name = ins[0].Name
 	if err != nil {
 		return doc, hints, fmt.Errorf("%s: %w", arg, err)
 	}
 	return doc, hints, nil
-}
-
-// lineTap hands the lines of what flows by to a function. Of long lines it
-// keeps the beginning.
-type lineTap struct {
-	line func([]byte)
-	rest []byte
-}
-
-const maxTapLine = 4 << 10
-
-func (t *lineTap) Write(b []byte) (int, error) {
-	n := len(b)
-	for {
-		i := bytes.IndexByte(b, '\n')
-		if i < 0 {
-			t.rest = append(t.rest, b[:min(len(b), max(0, maxTapLine-len(t.rest)))]...)
-			return n, nil
-		}
-		if len(t.rest) > 0 {
-			t.rest = append(t.rest, b[:min(i, max(0, maxTapLine-len(t.rest)))]...)
-			t.line(t.rest)
-			t.rest = t.rest[:0]
-		} else {
-			t.line(b[:i])
-		}
-		b = b[i+1:]
-	}
 }
 
 // parseQuery reads an address or "function+0x1f/0x80 [module]".

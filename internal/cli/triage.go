@@ -25,6 +25,7 @@ func newTriage(s Streams) *cobra.Command {
 		failOn      string
 		overlay     string
 		tree        string
+		from        symbolFlags
 		maxExpanded int64
 	)
 	c := &cobra.Command{
@@ -36,7 +37,12 @@ no network and no debug packages.
 
 Kernel logs are read from any transport: serial console, dmesg in all its
 formats, /dev/kmsg, syslog, journalctl, netconsole, pstore, CI systems; plain
-or compressed with gzip, xz, zstd or bzip2.`,
+or compressed with gzip, xz, zstd or bzip2.
+
+Stacks get file, line and inlined calls where symbols are at hand: --vmlinux,
+--symbols, a debuginfod server that is named, or your own store (see 'ringside
+symbol index'). Symbols of another build are refused, and the report says so.
+With --tree the owners are those of the crashed kernel's own release.`,
 		Example: `  ringside triage console.log
   journalctl -k -b -1 -o json | ringside triage -
   ringside triage --markdown dmesg.txt.gz > report.md
@@ -54,6 +60,9 @@ or compressed with gzip, xz, zstd or bzip2.`,
 			o := triage.Options{Limits: limits(maxExpanded), Owners: func() (*owner.Index, error) { return ownerIndex(overlay) }}
 			if tree != "" {
 				o.Tree = func(release string) (*owner.Index, error) { return treeIndex(c.Context(), tree, release, overlay) }
+			}
+			if o.Symbols, err = from.forTriage(s); err != nil {
+				return usage(err)
 			}
 			var bad []error
 			found := false
@@ -88,6 +97,7 @@ or compressed with gzip, xz, zstd or bzip2.`,
 	out.flags(c, true)
 	c.Flags().StringVar(&failOn, "fail-on", "", "exit with 1 if a finding has this `IMPACT` or a graver one: "+strings.Join(impacts, ", "))
 	c.Flags().StringVar(&overlay, "owners", os.Getenv("RINGSIDE_OWNERS"), "`FILE` in MAINTAINERS syntax whose entries win over the kernel's (env RINGSIDE_OWNERS)")
+	from.register(c)
 	c.Flags().StringVar(&tree, "tree", "", "`DIR` of a kernel tree or its git repository: owners are those of the crashed kernel's own release")
 	c.Flags().Int64Var(&maxExpanded, "max-expanded", 4096, "most `MiB` a compressed input may expand to")
 	return c

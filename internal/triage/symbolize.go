@@ -20,6 +20,8 @@ type SymbolStats struct {
 	Inlined   int `json:"inlined"`   // inlined calls that came to light
 	Refused   int `json:"refused"`   // the symbols at hand are of another build
 	Unknown   int `json:"unknown"`   // nothing at hand knows them
+	// Refusal is why symbols were refused, in the words of the first time.
+	Refusal string `json:"refusal,omitempty"`
 }
 
 // FrameAnswer is one frame of a document with what its symbols say.
@@ -68,12 +70,44 @@ func Annotate(ctx context.Context, doc *crash.Document, kernelID string, src sym
 	return st, nil
 }
 
+// annotate adds file, line and inlined calls to the stacks of the document where
+// there are symbols for them. Symbols that do not fit are refused, and the
+// document says so.
+func (res *Result) annotate(ctx context.Context, o Options, hints symbol.Hints) error {
+	doc := res.Document
+	if o.Symbols == nil || len(doc.Reports)+len(doc.Dumps) == 0 {
+		return nil
+	}
+	src, kernelID, err := o.Symbols(hints)
+	if err != nil {
+		return fmt.Errorf("symbols: %w", err)
+	}
+	if src == nil {
+		return nil
+	}
+	if kernelID == "" {
+		kernelID = hints.BuildID
+	}
+	st, err := Annotate(ctx, doc, kernelID, src)
+	if err != nil {
+		return err
+	}
+	res.Symbols = &st
+	if st.Refused > 0 {
+		doc.Notes = append(doc.Notes, crash.Note{Text: fmt.Sprintf("symbols were refused for %d of %d frames: %s", st.Refused, st.Frames, st.Refusal)})
+	}
+	return nil
+}
+
 func (st *SymbolStats) count(a FrameAnswer) {
 	st.Frames++
 	var mismatch *symbol.MismatchError
 	switch {
 	case errors.As(a.Err, &mismatch):
 		st.Refused++
+		if st.Refusal == "" {
+			st.Refusal = mismatch.Error()
+		}
 	case a.Err != nil:
 		st.Unknown++
 	default:

@@ -10,6 +10,7 @@ import (
 	"ringside/crash"
 	"ringside/diagnose"
 	"ringside/owner"
+	"ringside/symbol"
 )
 
 // SchemaID names the JSON form of [Result].
@@ -22,9 +23,10 @@ type Result struct {
 	Format      string          `json:"format"`      // what the input was recognised as
 	Compression []string        `json:"compression"` // what was undone, outermost first
 	Error       string          `json:"error,omitempty"`
-	Bundle      *Bundle         `json:"bundle,omitempty"` // of an archive or a folder
-	Findings    []Finding       `json:"findings"`         // the gravest first
-	Document    *crash.Document `json:"document"`         // everything that was read
+	Bundle      *Bundle         `json:"bundle,omitempty"`  // of an archive or a folder
+	Findings    []Finding       `json:"findings"`          // the gravest first
+	Symbols     *SymbolStats    `json:"symbols,omitempty"` // what came of adding file and line to the stacks
+	Document    *crash.Document `json:"document"`          // everything that was read
 }
 
 // Finding is one report of the document with what follows from it. Reports of
@@ -79,6 +81,9 @@ type Options struct {
 	// Tree, where it is set, is asked for the index of the kernel release of
 	// each report, which then goes before Owners.
 	Tree func(release string) (*owner.Index, error)
+	// Symbols, where it is set, is asked for symbols once the log has been read
+	// for what it says about its kernel. A nil source means that there are none.
+	Symbols func(h symbol.Hints) (src symbol.Source, kernelID string, err error)
 }
 
 // Input is something to triage.
@@ -122,8 +127,14 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 	if !a.Format.IsLog() {
 		return fail(&UnsupportedError{Format: a.Format})
 	}
-	doc, err := crash.Parse(ctx, a, o.Crash)
+	var hints symbol.Hints
+	var r io.Reader = a
+	if o.Symbols != nil {
+		r = io.TeeReader(a, &LineTap{Line: hints.Line})
+	}
+	doc, err := crash.Parse(ctx, r, o.Crash)
 	res.Document = doc
+	err = errors.Join(err, res.annotate(ctx, o, hints))
 	if err = res.findings(ctx, in, o, err); err != nil {
 		return fail(err)
 	}
