@@ -62,10 +62,15 @@ func elfError(err error) error {
 	return fmt.Errorf("%w: not an ELF file that can be read: %w", ErrFormat, err)
 }
 
-// Open reads the headers of an ELF file. Symbols and lines are read when they
-// are asked for.
+// Open reads the headers of an ELF file, which may be compressed as modules are.
+// Symbols and lines are read when they are asked for.
 func Open(name string, r io.ReaderAt, size int64) (f *File, err error) {
 	defer guard(&err)
+	if data, err := expand(r, size); err != nil {
+		return nil, err
+	} else if data != nil {
+		r, size = bytes.NewReader(data), int64(len(data))
+	}
 	e, err := elf.NewFile(r)
 	if err != nil {
 		return nil, elfError(err)

@@ -93,7 +93,7 @@ func (t *Tree) module(ctx context.Context, dir, module string) (string, bool) {
 			case d == nil || d.IsDir():
 			case strings.HasSuffix(path, ".ko.debug"):
 				files[ModuleName(path)] = path
-			case strings.HasSuffix(path, ".ko"):
+			case strings.HasSuffix(path, ".ko"), strings.HasSuffix(path, ".ko.xz"), strings.HasSuffix(path, ".ko.zst"), strings.HasSuffix(path, ".ko.gz"):
 				if _, ok := files[ModuleName(path)]; !ok {
 					files[ModuleName(path)] = path
 				}
