@@ -120,6 +120,12 @@ func Archive(r io.Reader) Source {
 	return Source{files: func(w *walker) error { return w.tar("", r) }}
 }
 
+// Opened is an archive that was opened already. A zip is read into memory, up
+// to the limit for nested ones; [Zip] does without.
+func Opened(a *artefact.Artefact) Source {
+	return Source{files: func(w *walker) error { return w.archive("", a) }}
+}
+
 // Zip is a zip archive.
 func Zip(r io.ReaderAt, size int64) (Source, error) {
 	z, err := zip.NewReader(r, size)
@@ -328,10 +334,16 @@ func (w *walker) tar(prefix string, r io.Reader) error {
 // members walks through a tar.
 func (w *walker) members(prefix string, r io.Reader) error {
 	t := tar.NewReader(r)
-	for {
+	for n := 0; ; n++ {
 		h, err := t.Next()
 		if err == io.EOF {
 			return nil
+		}
+		if n == 0 && err != nil && w.ctx.Err() == nil {
+			err = fmt.Errorf("an archive that is neither tar nor zip; unpack it first: %w", err)
+			if prefix == "" {
+				return err
+			}
 		}
 		if err != nil {
 			// What came before the damage has been handed over.

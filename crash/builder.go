@@ -56,11 +56,14 @@ type builder struct {
 	rep         Report
 	mem         *scratch
 	key         streamKey
-	serial      int  // in the order of opening
-	cutOff      bool // the input ended in it
-	weak        bool // nobody on its stack can really be blamed
-	fatal       bool // the kernel's own word that it was an oops: "Fatal exception"
-	pendingDump bool // somebody asked for a dump, whose lines have not begun
+	serial      int      // in the order of opening
+	cutOff      bool     // the input ended in it
+	weak        bool     // nobody on its stack can really be blamed
+	fatal       bool     // the kernel's own word that it was an oops: "Fatal exception"
+	codeForm    codeForm // how the code goes on
+	codeOpen    bool     // what goes on is the code that the report keeps
+	gprNext     int      // number of the register with which the next line of a list begins
+	pendingDump bool     // somebody asked for a dump, whose lines have not begun
 	room        *room
 	record      int // ordinal of the record being read
 	attached    int // streams that it is the open report of
@@ -310,7 +313,7 @@ var fieldOf = map[string]string{
 
 func accessName(v []byte) string {
 	switch {
-	case bytes.HasPrefix(v, []byte("instruction")):
+	case bytes.HasPrefix(v, []byte("instruction")), bytes.HasPrefix(v, []byte("exec")):
 		return "exec"
 	case len(v) > 0 && (v[0] == 'R' || v[0] == 'r'):
 		return "read"
@@ -424,80 +427,4 @@ func (b *builder) openStack(s *stream, rec *klog.Record) {
 	b.rep.Stacks = append(b.rep.Stacks, Stack{Name: s.label, CPU: s.labelCPU, Span: rec.Span})
 	s.to = target(len(b.rep.Stacks) - 1)
 	s.label, s.sticky, s.labelCPU = "", false, nil
-}
-
-// programCounter reads a line that names the program counter.
-func (b *builder) programCounter(s *stream, rec *klog.Record, l pcLine) {
-	s.user = l.user
-	if l.user || l.prefix.link {
-		return
-	}
-	if b.rep.Arch == "" || l.prefix.arch != "" && b.pc == nil {
-		if l.prefix.arch != "" {
-			b.rep.Arch = l.prefix.arch
-			b.evidence("arch", "body/program-counter", rec, 0, len(l.prefix.text))
-		}
-	}
-	if b.stage >= stageEnded {
-		return
-	}
-	if len(l.sym.name) == 0 {
-		if b.pc == nil && s.to == targetMain && len(b.rep.Frames) == 0 {
-			b.pc = &Location{Function: "", Why: "the program counter points outside the kernel's code: " + string(l.addr)}
-			b.evidence("pc", "body/program-counter", rec, l.start, l.end)
-		}
-		return
-	}
-	f := frameLine{sym: l.sym, file: l.file, line: l.line, reliable: true}
-	if s.to == targetMain && len(b.rep.Frames) == 0 && s.label == "" {
-		if b.pc != nil {
-			return
-		}
-		b.pc = &Location{Function: b.mem.names.of(l.sym.name), Offset: l.sym.offset, Size: l.sym.size, Module: b.mem.names.of(l.sym.module)}
-		b.evidence(b.mem.fields.with("registers.", l.prefix.reg), "body/program-counter", rec, l.start, l.end)
-		b.evidence("pc", "body/program-counter", rec, l.start, l.end)
-		s.ctx = "pc"
-		b.frame(s, rec, &f)
-		s.ctx = ""
-		b.register(l.prefix.reg, string(rec.Text[l.start:l.end]))
-		return
-	}
-	// In the middle of a stack it is where an interrupt hit.
-	ctx := s.ctx
-	s.ctx = "interrupted"
-	b.frame(s, rec, &f)
-	s.ctx = ctx
-}
-
-// register keeps the value of a register, if there is room for it.
-func (b *builder) register(name, value string) {
-	if len(b.rep.Registers) >= maxRegisters {
-		return
-	}
-	if b.rep.Registers == nil {
-		b.rep.Registers = make(map[string]string, 24)
-	}
-	b.rep.Registers[name] = value
-}
-
-// registers adds a line of a register dump.
-func (b *builder) registers(s *stream, rec *klog.Record, regs []register, arch string) {
-	if b.rep.Arch == "" && arch != "" {
-		b.rep.Arch = arch
-		b.evidence("arch", "body/registers", rec, 0, len(rec.Text))
-	}
-	if s.user || b.stage >= stageEnded {
-		return
-	}
-	b.seen.regs = true
-	from := regs[0].start
-	line := string(rec.Text[from:regs[len(regs)-1].end]) // the values share it
-	for _, r := range regs {
-		name := b.mem.names.of(r.name)
-		if _, ok := b.rep.Registers[name]; ok || len(b.rep.Registers) >= maxRegisters || !b.room.take(1) {
-			continue
-		}
-		b.register(name, line[r.start-from:r.end-from])
-		b.evidence(b.mem.fields.with("registers.", name), "body/registers", rec, r.start, r.end)
-	}
 }

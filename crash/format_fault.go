@@ -10,6 +10,9 @@ var faultFormats = []Format{
 	{ID: "x86/page-fault", Kind: KindPageFault, Rank: RankCheck,
 		Pattern: "BUG: unable to handle page fault for address: {address:hex}",
 		Example: "BUG: unable to handle page fault for address: ff68d5a4803f4000"},
+	{ID: "x86/null-deref-4-at", Kind: KindNullDeref, Rank: RankCheck,
+		Pattern: "BUG: unable to handle kernel NULL pointer dereference at {address:hex}",
+		Example: "BUG: unable to handle kernel NULL pointer dereference at 0000000000000074"},
 	{ID: "x86/null-deref-4", Kind: KindNullDeref, Rank: RankCheck,
 		Pattern: "BUG: unable to handle kernel NULL pointer dereference",
 		Example: "BUG: unable to handle kernel NULL pointer dereference at           (null)"},
@@ -82,6 +85,12 @@ var faultFormats = []Format{
 		Example: "Oops: Oops: 0000 [#1] PREEMPT SMP NOPTI"},
 
 	// arm64, arm, riscv, loongarch, mips: "Unable to handle kernel ...".
+	{ID: "arm/null-deref", Kind: KindNullDeref, Rank: RankCheck,
+		Pattern: "Unable to handle kernel NULL pointer dereference at virtual address {address:hex} when {access:read|write|execute}",
+		Example: "Unable to handle kernel NULL pointer dereference at virtual address 00000010 when read"},
+	{ID: "arm/paging", Kind: KindPageFault, Rank: RankCheck,
+		Pattern: "Unable to handle kernel paging request at virtual address {address:hex} when {access:read|write|execute}",
+		Example: "Unable to handle kernel paging request at virtual address fec00010 when write"},
 	{ID: "arm64/null-deref", Kind: KindNullDeref, Rank: RankCheck,
 		Pattern: "Unable to handle kernel NULL pointer dereference{?  on read}{?  on write} at virtual address {address:hex}",
 		Example: "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000010"},
@@ -103,6 +112,10 @@ var faultFormats = []Format{
 	{ID: "s390/fault", Kind: KindPageFault, Rank: RankCheck,
 		Pattern: "Unable to handle kernel pointer dereference in virtual {reason:rest}",
 		Example: "Unable to handle kernel pointer dereference in virtual kernel address space"},
+	// powerpc before 5.1.
+	{ID: "powerpc/paging-3", Kind: KindPageFault, Rank: RankCheck,
+		Pattern: "Unable to handle kernel paging request for {reason:data|instruction fetch|unaligned access|unknown fault} at address {address:hex}",
+		Example: "Unable to handle kernel paging request for data at address 0x00000010"},
 	{ID: "arm64/unable", Kind: KindPageFault, Rank: RankCheck,
 		Pattern: "Unable to handle kernel {reason:rest}",
 		Example: "Unable to handle kernel unaligned access at virtual address 0000000000000011"},
@@ -157,6 +170,13 @@ var faultFormats = []Format{
 	{ID: "arm/unhandled-prefetch", Kind: KindPageFault, Rank: RankCheck, Access: "exec",
 		Pattern: "Unhandled prefetch abort: {reason:rest}",
 		Example: "Unhandled prefetch abort: debug event (0x222) at 0x00000000"},
+
+	{ID: "riscv/oops-bare", Kind: KindOops, Rank: RankOops,
+		Pattern: "Oops [#",
+		Example: "Oops [#1]"},
+	{ID: "riscv/bug", Kind: KindBug, Rank: RankTrap,
+		Pattern: "Kernel BUG [#",
+		Example: "Kernel BUG [#1]"},
 
 	// riscv and loongarch: die() with the name of the trap.
 	{ID: "riscv/oops", Kind: KindOops, Rank: RankOops,

@@ -322,6 +322,7 @@ func baseName(name string) string {
 	if strings.Contains(name, "::") {
 		return name
 	}
+	name = strings.TrimPrefix(name, ".") // ppc64 ELFv1: the code behind a descriptor
 	if i := strings.IndexByte(name, '.'); i > 0 {
 		name = name[:i]
 	}

@@ -359,25 +359,11 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 	if (b.dump || b.rep.Kind.Class() == ClassHang) && b.dumpLine(rec, trimmed) {
 		return true
 	}
-	if l, ok := parsePC(trimmed, len(text)-len(trimmed)); ok {
+	if l, ok := parsePC(trimmed, len(text)-len(trimmed)); ok && (len(l.sym.name) > 0 || b.pc == nil || l.user) {
 		b.programCounter(s, rec, l)
 		return true
 	}
-	if hex, trap, ok := scanCode(trimmed, p.mem.hex[:0]); ok {
-		p.mem.hex = hex
-		if b.rep.Code == nil && !s.user && b.stage < stageEnded && len(hex) > 0 {
-			b.rep.Code = &Code{Bytes: string(hex), Trap: trap}
-			b.evidence("code", "body/code", rec, 0, len(text))
-		}
-		return true
-	}
-	if regs, arch := scanRegisters(trimmed, p.mem.regs[:0]); len(regs) > 0 {
-		p.mem.regs = regs
-		shift := len(text) - len(trimmed)
-		for i := range regs {
-			regs[i].start, regs[i].end = regs[i].start+shift, regs[i].end+shift
-		}
-		b.registers(s, rec, regs, arch)
+	if b.codeLine(s, rec, trimmed) || b.registerLine(s, rec, trimmed) {
 		return true
 	}
 	if d := p.detail(trimmed); d != nil {

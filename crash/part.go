@@ -260,7 +260,7 @@ func subName(text []byte) string {
 		{"Last potentially", "work created"}, {"Second to last", "earlier work created"}, {"Local variable", "variable"},
 		{"page last alloc", "page allocated"}, {"page last free", "page freed"}, {"page_owner", "page owner"},
 		{"RCU grace", "rcu kthread"}, {"Stack dump where", "rcu kthread cpu"}, {"-> #", "lock chain"},
-		{"read", "read"}, {"write", "write"}, {"Preemption", "preemption disabled"}, {"{", "lock state"},
+		{"read", "read"}, {"write", "write"}, {"Preemption", "preemption disabled"}, {"{", "lock state"}, {"Last Breaking", "last breaking event"},
 	} {
 		if bytes.HasPrefix(text, []byte(n.prefix)) {
 			return n.name

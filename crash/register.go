@@ -1,16 +1,32 @@
 package crash
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
-// registerNames are the names that introduce a register dump, by architecture.
-// A line is a dump only if it starts with one of them.
-var registerArch = map[string]string{
-	"RAX": "x86_64", "RDX": "x86_64", "RBP": "x86_64", "R10": "x86_64", "R13": "x86_64", "RSP": "x86_64", "ORIG_RAX": "x86_64",
-	"EAX": "i386", "ESI": "i386", "EDX": "i386",
-	"x29": "arm64", "x26": "arm64", "x23": "arm64", "x20": "arm64", "x17": "arm64", "x14": "arm64", "x11": "arm64", "x8": "arm64", "x5": "arm64", "x2": "arm64", "x28": "arm64", "x30": "arm64", "x0": "arm64", "x1": "arm64",
-	"r10": "arm", "r9": "arm", "r8": "arm", "r7": "arm", "r6": "arm", "r5": "arm", "r4": "arm", "r3": "arm",
-	"t0": "riscv64", "s1": "riscv64", "a1": "riscv64", "a4": "riscv64", "a7": "riscv64", "s4": "riscv64", "s7": "riscv64", "s10": "riscv64", "t5": "riscv64", "gp": "riscv64", "status": "riscv64",
-	"FS": "", "CS": "", "DS": "", "CR2": "", "CR0": "", "DR0": "", "DR3": "", "PKRU": "", "sp": "", "pstate": "arm64", "psr": "arm",
+// registerArch are the names that begin a line of a register dump, with the
+// architecture that they tell where they tell one.
+var registerArch = registerTable(map[string]string{
+	"x86_64":      "RAX RDX RBP R10 R13 RSP ORIG_RAX",
+	"i386":        "EAX ESI EDX",
+	"arm64":       "x29 x28 x27 x26 x25 x24 x23 x22 x21 x20 x19 x18 x17 x16 x15 x14 x13 x12 x11 x10 x9 x8 x7 x6 x5 x4 x3 x2 x1 x0 x30 pstate pmr_save",
+	"arm":         "r10 r9 r8 r7 r6 r5 r4 r3 psr xPSR",
+	"riscv64":     "epc gp t1 t0 s1 a1 a2 a4 a5 a7 s2 s4 s5 s7 s8 s10 s11 t5 status",
+	"powerpc":     "NIP MSR CFAR DAR DEAR",
+	"mips":        "Hi Lo Status Cause BadVA Acx",
+	"loongarch64": "CRMD PRMD EUEN ECFG ESTAT BADV",
+	"":            "FS CS DS CR2 CR0 DR0 DR3 DR6 PKRU sp pc",
+})
+
+func registerTable(lines map[string]string) map[string]string {
+	t := map[string]string{}
+	for arch, names := range lines {
+		for name := range strings.FieldsSeq(names) {
+			t[name] = arch
+		}
+	}
+	return t
 }
 
 // register is one name and value of a dump.
@@ -49,12 +65,27 @@ func scanRegisters(text []byte, regs []register) (_ []register, arch string) {
 		if m := hexLen(text[i:]); m == 4 && i+m < len(text) && text[i+m] == ':' {
 			i += m + 1
 		}
+		// "pc : [<c0123456>]" of arm.
+		bracketed := bytes.HasPrefix(text[i:], []byte("[<"))
+		if bracketed {
+			i += 2
+		}
 		m := hexLen(text[i:])
-		if m == 0 {
+		if m == 0 || i+m < len(text) && isSymbol(text[i+m]) {
 			break
 		}
 		regs = append(regs, register{name, i, i + m})
 		i += m
+		if bracketed {
+			arch = "arm"
+			i += len(text[i:]) - len(bytes.TrimLeft(text[i:], ">]"))
+		}
+		// Flags by name: "pstate: 60000005 (nZCv ..)", "MSR:  8000 <SF,EE>".
+		if rest := trimBlanks(text[i:]); len(rest) > 0 && rest[0] == '<' {
+			if end := bytes.IndexByte(rest, '>'); end >= 0 {
+				i = len(text) - len(rest) + end + 1
+			}
+		}
 		if i < len(text) && text[i] == '(' {
 			if end := bytes.IndexByte(text[i:], ')'); end >= 0 {
 				i += end + 1
@@ -75,10 +106,10 @@ type pcPrefix struct {
 var pcPrefixes = []pcPrefix{
 	{"RIP: ", "RIP", "x86_64", false},
 	{"RIP  [", "RIP", "x86_64", false},
-	{"IP: ", "RIP", "", false},
+	{"IP: ", "", "", false}, // x86 until 4.17, of both widths; RIP or EIP follow
 	{"EIP: ", "EIP", "i386", false},
 	{"EIP is at ", "EIP", "i386", false},
-	{"pc : ", "pc", "arm64", false},
+	{"pc : ", "pc", "arm64", false}, // but see parsePC
 	{"lr : ", "lr", "arm64", true},
 	{"PC is at ", "pc", "", false},
 	{"LR is at ", "lr", "", true},
@@ -134,6 +165,9 @@ func parsePC(text []byte, shift int) (pcLine, bool) {
 		}
 		l := pcLine{prefix: p}
 		i := len(p.text)
+		if p.arch == "arm64" && i < len(text) && text[i] == '[' {
+			return pcLine{}, false // "pc : [<c0123456>]    lr :" of arm, which says it with symbols the line before
+		}
 		if p.text[len(p.text)-1] == '[' {
 			i--
 		}
@@ -175,26 +209,4 @@ func parsePC(text []byte, shift int) (pcLine, bool) {
 		return l, len(l.sym.name) > 0 || len(l.addr) > 0
 	}
 	return pcLine{}, false
-}
-
-// scanCode reads a "Code:" line and appends its digits to hex. trap is the
-// index of the trapping byte, which is marked <..> or (..), -1 without one.
-func scanCode(text, hex []byte) (_ []byte, trap int, ok bool) {
-	rest, ok := bytes.CutPrefix(bytes.TrimLeft(text, " "), []byte("Code: "))
-	if !ok {
-		return hex, -1, false
-	}
-	trap = -1
-	for word := range bytes.FieldsSeq(rest) {
-		mark := word[0] == '<' || word[0] == '('
-		word = bytes.Trim(word, "<>()")
-		if hexLen(word) != len(word) || len(word)%2 != 0 || len(word) > 16 {
-			break
-		}
-		if mark && trap < 0 {
-			trap = len(hex) / 2
-		}
-		hex = append(hex, word...)
-	}
-	return hex, trap, true
 }

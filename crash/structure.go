@@ -90,6 +90,7 @@ var structureTable = []struct {
 	{"write (marked) to ", partSub},
 	{"kfence-#", partSub},
 	{"Preemption disabled at:", partSub},
+	{"Last Breaking-Event-Address:", partSub},
 	{"NMI backtrace for cpu ", partNMI},
 	{"Task dump for CPU ", partTaskDump},
 	{"task:", partTask},

@@ -47,7 +47,6 @@ type block struct {
 	max      int   // longest line kept
 	full     int   // what buf may grow to: a line of max bytes and what is read ahead fit in
 	pending  bool  // what was read last has no line end
-	open     bool  // the last line has no end
 	err      error
 }
 

@@ -54,7 +54,7 @@ func parse(c *cobra.Command, in triage.Input) (*crash.Document, error) {
 // eachDocument parses every input and hands it to show; errors of inputs are
 // collected, and what could be read is shown all the same.
 func eachDocument(c *cobra.Command, s Streams, args []string, show func(*crash.Document) error) error {
-	ins, cleanup, err := inputs(args, s, stream)
+	ins, cleanup, err := inputs(args, s, stream, walk)
 	defer cleanup()
 	if err != nil {
 		return err
@@ -162,7 +162,7 @@ difference means, and the two stacks side by side with the weight of each frame.
 It exits with 1 if they differ at the portable level.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			ins, cleanup, err := inputs(args, s, stream)
+			ins, cleanup, err := inputs(args, s, stream, walk)
 			defer cleanup()
 			if err != nil {
 				return err

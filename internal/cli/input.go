@@ -18,9 +18,9 @@ import (
 type pipeReader func(name string, r io.ReadCloser) (triage.Input, func(), error)
 
 // inputs resolves the arguments of a verb: files, folders and "-". What can be
-// read only once, standard input and named pipes, is left to pipe. The
-// returned function cleans up.
-func inputs(args []string, s Streams, pipe pipeReader) ([]triage.Input, func(), error) {
+// read only once, standard input and named pipes, is left to pipe; folder says
+// what a folder is. The returned function cleans up.
+func inputs(args []string, s Streams, pipe pipeReader, folder func(dir string) []triage.Input) ([]triage.Input, func(), error) {
 	var list []triage.Input
 	var removes []func()
 	cleanup := func() {
@@ -51,7 +51,7 @@ func inputs(args []string, s Streams, pipe pipeReader) ([]triage.Input, func(), 
 		}
 		switch {
 		case info.IsDir():
-			files := walk(arg)
+			files := folder(arg)
 			if len(files) == 0 {
 				return nil, cleanup, usagef("%s: the folder has no files", arg)
 			}
@@ -86,6 +86,11 @@ func walk(dir string) []triage.Input {
 		return nil
 	})
 	return files
+}
+
+// bundled makes one input of a folder.
+func bundled(dir string) []triage.Input {
+	return []triage.Input{{Name: dir, Folder: os.DirFS(dir)}}
 }
 
 func fileInput(path string) triage.Input {

@@ -44,7 +44,7 @@ retries when the server is busy or cannot be reached. Plain curl does the same:
 			if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 				return usagef("--server %q: give the server's address, such as http://ringside.example:8460 (env RINGSIDE_SERVER)", target)
 			}
-			ins, cleanup, err := inputs(args, s, whole)
+			ins, cleanup, err := inputs(args, s, whole, walk)
 			defer cleanup()
 			if err != nil {
 				return err

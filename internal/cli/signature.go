@@ -48,7 +48,7 @@ means, and what counted. Nothing of the log is kept.`,
 			} else if _, err := at.base(); err != nil {
 				return err
 			}
-			ins, cleanup, err := inputs(args, s, stream)
+			ins, cleanup, err := inputs(args, s, stream, walk)
 			defer cleanup()
 			if err != nil {
 				return err

@@ -259,7 +259,7 @@ func (o *symbolFlags) kernelOffset(h symbol.Hints) (uint64, error) {
 // its kernel besides.
 func parseForSymbols(ctx context.Context, s Streams, arg string) (*crash.Document, symbol.Hints, error) {
 	var hints symbol.Hints
-	ins, cleanup, err := inputs([]string{arg}, s, stream)
+	ins, cleanup, err := inputs([]string{arg}, s, stream, walk)
 	defer cleanup()
 	if err != nil {
 		return nil, hints, err

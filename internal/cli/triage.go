@@ -27,6 +27,7 @@ func newTriage(s Streams) *cobra.Command {
 		tree        string
 		from        symbolFlags
 		maxExpanded int64
+		each        bool
 	)
 	c := &cobra.Command{
 		Use:   "triage FILE|DIR|-...",
@@ -42,17 +43,26 @@ or compressed with gzip, xz, zstd or bzip2.
 Stacks get file, line and inlined calls where symbols are at hand: --vmlinux,
 --symbols, a debuginfod server that is named, or your own store (see 'ringside
 symbol index'). Symbols of another build are refused, and the report says so.
-With --tree the owners are those of the crashed kernel's own release.`,
+With --tree the owners are those of the crashed kernel's own release.
+
+A folder or an archive (tar, zip; sosreport, supportconfig, Android bugreport,
+syzkaller work directory) is one report: its logs are found, and what several
+of them tell is told once, with what the bundle says of its machine.`,
 		Example: `  ringside triage console.log
   journalctl -k -b -1 -o json | ringside triage -
   ringside triage --markdown dmesg.txt.gz > report.md
+  ringside triage sosreport-web17.tar.xz
   ringside triage --fail-on oops --json logs/ | jq .findings[0].title`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if failOn != "" && !slices.Contains(impacts, failOn) {
 				return usagef("--fail-on %s: use one of %s", failOn, strings.Join(impacts, ", "))
 			}
-			ins, cleanup, err := inputs(args, s, spooled)
+			folder := bundled
+			if each {
+				folder = walk
+			}
+			ins, cleanup, err := inputs(args, s, spooled, folder)
 			defer cleanup()
 			if err != nil {
 				return err
@@ -99,6 +109,7 @@ With --tree the owners are those of the crashed kernel's own release.`,
 	c.Flags().StringVar(&overlay, "owners", os.Getenv("RINGSIDE_OWNERS"), "`FILE` in MAINTAINERS syntax whose entries win over the kernel's (env RINGSIDE_OWNERS)")
 	from.register(c)
 	c.Flags().StringVar(&tree, "tree", "", "`DIR` of a kernel tree or its git repository: owners are those of the crashed kernel's own release")
+	c.Flags().BoolVar(&each, "each", false, "one report for each file of a folder")
 	c.Flags().Int64Var(&maxExpanded, "max-expanded", 4096, "most `MiB` a compressed input may expand to")
 	return c
 }

@@ -35,7 +35,14 @@ func Markdown(w io.Writer, res *triage.Result) error {
 				p.line("| %s | %s |", name, value)
 			}
 		}
-		row("Source", fmt.Sprintf("`%s`, lines %d–%d", mdCode(res.Name), r.Lines.First, r.Lines.Last))
+		source := res.Name
+		if f.Source != "" {
+			source += ": " + f.Source
+		}
+		row("Source", fmt.Sprintf("`%s`, lines %d–%d", mdCode(source), r.Lines.First, r.Lines.Last))
+		if len(f.Also) > 0 {
+			row("Seen", mdText(seen(res.Bundle, f)))
+		}
 		row("Circumstances", mdText(factsOf(r)))
 		if g := r.Guilty; g != nil {
 			row("Where", fmt.Sprintf("`%s+0x%x/0x%x` %s (%s)", mdCode(g.Function), g.Offset, g.Size, mdText(g.Module), mdText(g.Why)))
@@ -86,7 +93,11 @@ func Markdown(w io.Writer, res *triage.Result) error {
 	if len(rest) > 0 {
 		p.line("## Also found\n")
 		for _, f := range rest {
-			p.line("- line %d: %s (%s)", doc.Reports[f.Report].Lines.First, mdText(f.Title), f.Impact)
+			line := fmt.Sprintf("line %d", doc.Reports[f.Report].Lines.First)
+			if f.Source != "" {
+				line = "`" + mdCode(f.Source) + "`, " + line
+			}
+			p.line("- %s: %s (%s)", line, mdText(f.Title), f.Impact)
 		}
 	}
 	if len(doc.Notes) > 0 {

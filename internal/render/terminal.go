@@ -16,6 +16,7 @@ const maxStackShown = 12
 func Terminal(w io.Writer, res *triage.Result, s Style) error {
 	p := &printer{w: w, s: s}
 	p.source(res)
+	p.bundle(res.Bundle)
 	if len(res.Findings) == 0 && res.Error == "" {
 		p.line("\n%s  The kernel did not complain in this log.", s.paint(good, "✓ nothing found"))
 	}
@@ -81,6 +82,10 @@ func (p *printer) finding(res *triage.Result, f *triage.Finding) {
 		for _, l := range wrap(facts, p.s.width()-2) {
 			p.line("  %s", p.s.paint(faint, l))
 		}
+	}
+
+	if text := seen(res.Bundle, f); text != "" {
+		p.wrapped("  ", text, faint)
 	}
 
 	p.section("What happened")
@@ -279,7 +284,7 @@ func (p *printer) owners(f *triage.Finding) {
 func (p *printer) chain(res *triage.Result) {
 	linked := false
 	for i := range res.Document.Reports {
-		if r := &res.Document.Reports[i]; r.CausedBy != nil && r.RepeatOf == nil {
+		if r := &res.Document.Reports[i]; r.CausedBy != nil && r.RepeatOf == nil && inStory(res, r) {
 			linked = true
 		}
 	}
@@ -309,10 +314,17 @@ func (p *printer) chain(res *triage.Result) {
 		}
 	}
 	for i := range res.Document.Reports {
-		if res.Document.Reports[i].CausedBy == nil {
+		if r := &res.Document.Reports[i]; r.CausedBy == nil && inStory(res, r) {
 			draw(i, 0)
 		}
 	}
+}
+
+// inStory reports whether r is of the story that is told: of a bundle, only the
+// boot that it is about.
+func inStory(res *triage.Result, r *crash.Report) bool {
+	doc := res.Document
+	return res.Bundle == nil || doc.Primary != nil && doc.Reports[*doc.Primary].Boot == r.Boot
 }
 
 func (p *printer) others(res *triage.Result, rest []triage.Finding) {
@@ -327,7 +339,11 @@ func (p *printer) others(res *triage.Result, rest []triage.Finding) {
 			break
 		}
 		r := &res.Document.Reports[f.Report]
-		p.line("  %-8s line %-6d %s", strings.ToUpper(f.Impact), r.Lines.First, cut(f.Title, p.s.width()-24))
+		title := f.Title
+		if f.Source != "" {
+			title += ", in " + f.Source
+		}
+		p.line("  %-8s line %-6d %s", strings.ToUpper(f.Impact), r.Lines.First, cut(title, p.s.width()-24))
 	}
 }
 

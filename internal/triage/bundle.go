@@ -290,8 +290,11 @@ func (j *joiner) notes() {
 	note := func(format string, args ...any) {
 		doc.Notes = append(doc.Notes, crash.Note{Text: fmt.Sprintf(format, args...)})
 	}
-	if len(b.Skipped) > 0 {
-		note("%d files of the bundle could not be read; the first: %s", len(b.Skipped), b.Skipped[0])
+	if n := len(b.Skipped); n > 0 {
+		note("not everything in the bundle could be read: %s", b.Skipped[0])
+		if n > 1 {
+			note("so it was with %d more", n-1)
+		}
 	}
 	for _, m := range b.Members {
 		if m.Role == bundle.RoleDump {

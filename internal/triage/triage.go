@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"ringside/artefact"
+	"ringside/bundle"
 	"ringside/crash"
 	"ringside/diagnose"
 	"ringside/owner"
@@ -93,6 +95,8 @@ type Input struct {
 	// and closed, to fetch the lines that carry the evidence. A second reader
 	// that has only the beginning of the first ends with [ErrNotKept].
 	Open func() (io.ReadCloser, error)
+	// Folder is set in place of Open for a folder, which is a bundle.
+	Folder fs.FS
 }
 
 // ErrNotKept is how the second reader of an [Input] says that it lacks the end
@@ -111,6 +115,9 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 		}
 		return res, fmt.Errorf("%s: %w", in.Name, err)
 	}
+	if in.Folder != nil {
+		return RunBundle(ctx, in.Name, bundle.Folder(in.Folder), o)
+	}
 	f, err := in.Open()
 	if err != nil {
 		return fail(err)
@@ -123,6 +130,9 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 	res.Format = a.Format.String()
 	for _, c := range a.Compression {
 		res.Compression = append(res.Compression, c.String())
+	}
+	if a.Format == artefact.Archive {
+		return RunBundle(ctx, in.Name, archive(f, a), o)
 	}
 	if !a.Format.IsLog() {
 		return fail(&UnsupportedError{Format: a.Format})

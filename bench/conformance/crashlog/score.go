@@ -122,7 +122,9 @@ func among(r *crash.Report, function string) bool {
 }
 
 func (s *scorer) integrity(c *testCase, r *crash.Report) {
-	incomplete := slices.ContainsFunc(r.Missing, func(m string) bool { return m == "head" || m == "stack" || m == "frames" || m == "end" || m == "interleaved" })
+	incomplete := slices.ContainsFunc(r.Missing, func(m string) bool {
+		return m == "head" || m == "stack" || m == "frames" || m == "end" || m == "interleaved"
+	})
 	in := &s.scores.Integrity
 	switch {
 	case incomplete && c.corrupted:
