@@ -33,6 +33,7 @@ type File struct {
 	symbols   func() (*Table, error)
 	values    func() ([]uint64, error)
 	dwarfData *dwarf.Data
+	alt       *File // what dwz moved out of it
 	spans     spanIndex
 	cache     IndexCache
 	closer    io.Closer
@@ -94,6 +95,15 @@ func Open(name string, r io.ReaderAt, size int64) (f *File, err error) {
 
 // OpenPath opens a file by its path; it has to be closed.
 func OpenPath(path string) (*File, error) {
+	f, err := openFile(path)
+	if err == nil {
+		f.openAlt(path)
+	}
+	return f, err
+}
+
+// openFile opens one file alone.
+func openFile(path string) (*File, error) {
 	r, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open symbols: %w", err)
@@ -120,6 +130,9 @@ func OpenPath(path string) (*File, error) {
 func (f *File) Close() {
 	if f.closer != nil {
 		f.closer.Close()
+	}
+	if f.alt != nil {
+		f.alt.Close()
 	}
 }
 

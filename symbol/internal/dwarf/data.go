@@ -13,7 +13,8 @@ var ErrAlt = errors.New("the name is in the supplementary file that .gnu_debugal
 
 // Data is the DWARF of one file. It can be used by several goroutines.
 type Data struct {
-	s Sections
+	s   Sections
+	alt *Data // the supplementary file, nil where there is none at hand
 
 	mu     sync.Mutex
 	units  []*unit // least recently used first
@@ -22,6 +23,10 @@ type Data struct {
 
 // New returns the DWARF of the sections. It reads nothing yet.
 func New(s Sections) *Data { return &Data{s: s} }
+
+// Supplement names the file into which dwz moved what several files have in
+// common. It must be called before the first lookup.
+func (d *Data) Supplement(alt *Data) { d.alt = alt }
 
 // Line is one level of what the code at an address came from.
 type Line struct {

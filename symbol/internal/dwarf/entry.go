@@ -367,7 +367,14 @@ func (u *unit) follow(v value) (*unit, uint64, error) {
 		}
 		return to, v.u - to.off, nil
 	case formGNURefAlt, formRefSup4, formRefSup8:
-		return nil, 0, ErrAlt
+		if u.d.alt == nil {
+			return nil, 0, ErrAlt
+		}
+		to, err := u.d.alt.unitHolding(v.u)
+		if err != nil {
+			return nil, 0, err
+		}
+		return to, v.u - to.off, nil
 	}
 	return nil, 0, fmt.Errorf("%w: form %#x for a reference", ErrFormat, v.form)
 }

@@ -247,7 +247,10 @@ func (u *unit) text(v value) (string, error) {
 		}
 		return u.d.stringAt(u.d.s.Str, ".debug_str", off)
 	case formGNUStrpAlt, formStrpSup:
-		return "", ErrAlt
+		if u.d.alt == nil {
+			return "", ErrAlt
+		}
+		return u.d.alt.stringAt(u.d.alt.s.Str, ".debug_str", v.u)
 	}
 	return "", fmt.Errorf("%w: form %#x for a string", ErrFormat, v.form)
 }
