@@ -32,7 +32,7 @@ const (
 	shift   = 0.03 // what a frame loses for each place it is further in or out than its counterpart
 	blame   = 0.5  // the part of the score that is whom the reports blame, where both blame somebody
 	nearby  = 0.5  // what it is worth if the one that one report blames is on the other's stack
-	kinship = 0.85 // what is left of the score if the kinds are of different families
+	kinship = 0.5  // what is left of the score if the kinds are of different families
 )
 
 // Match is the result of a comparison.

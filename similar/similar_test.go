@@ -42,7 +42,7 @@ func TestCompare(t *testing.T) {
 		{"only entry code in common", stack("a", "a b entry entry2"), stack("c", "c d entry entry2"), Different, "one blames a, the other c"},
 		{"only a common function", stack("a", "a b vfs entry"), stack("c", "c d vfs entry"), Different, "vfs (in 4 of 4 signatures)"},
 		{"the same functions in another order", stack("a", "a b c d"), stack("d", "d c b a"), Different, ""},
-		{"another kind at the same place", stack("a", "a b c"), Stack{Family: "leak", Guilty: "a", Frames: []string{"a", "b", "c"}}, Suggest, "different kinds: bad-access and leak"},
+		{"another kind at the same place", stack("a", "a b c"), Stack{Family: "leak", Guilty: "a", Frames: []string{"a", "b", "c"}}, Different, "different kinds: bad-access and leak"},
 		{"another module", stack("a", "a b c"), Stack{Family: "bad-access", Guilty: "a", Module: "m", Frames: []string{"a", "b", "c"}}, Suggest, "different modules: the kernel itself and m"},
 		{"no stack", stack("", ""), stack("", ""), Different, ""},
 		{"a blamed function that no stack shows", stack("a", ""), stack("a", ""), Same, "both blame a"},

@@ -41,7 +41,7 @@ const (
 	maxPostings   = 2000 // signatures that one function may lead to
 	maxCandidates = 120  // stacks that are compared with one
 	maxDocument   = 64 << 20
-	leastAlike    = 0.2 // score below which nothing is shown
+	leastAlike    = 0.1 // score below which nothing is shown
 )
 
 // target is what signatures are compared with.
