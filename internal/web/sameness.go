@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"ringside/crash"
@@ -111,7 +113,7 @@ func backTo(f url.Values) string {
 	return "/signatures/merges"
 }
 
-// pairView is two signatures compared by their newest exemplars.
+// pairView is two signatures compared by their newest reports.
 type pairView struct {
 	A, B       pairSide
 	Comparison *crash.Comparison
@@ -138,18 +140,10 @@ func (s *site) comparePair(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		side.SignatureRef = record.SignatureRef{ID: d.ID, Title: d.Title, Kind: d.Kind, Class: d.Class, State: d.State}
-		if len(d.Exemplars) == 0 {
-			v.Missing = d.Title
-			continue
-		}
-		side.Crash = d.Exemplars[0].ID
-		c, err := s.svc.Crash(r.Context(), side.Crash)
-		if err != nil {
+		if side.Crash, reports[i], err = s.newestReport(r.Context(), d.ID); err != nil {
 			return err
 		}
-		if c.Primary < len(c.Document.Reports) {
-			reports[i] = &c.Document.Reports[c.Primary]
-		} else {
+		if reports[i] == nil {
 			v.Missing = d.Title
 		}
 	}
@@ -158,6 +152,27 @@ func (s *site) comparePair(w http.ResponseWriter, r *http.Request) error {
 		v.Comparison = &c
 	}
 	return s.show(w, r, "pair", layout{Title: "Compare two signatures", Section: "signatures", View: v})
+}
+
+// newestReport returns the newest report that has a signature, be it the one
+// that its crash is about or a consequence, nil if none can be shown.
+func (s *site) newestReport(ctx context.Context, signature string) (string, *crash.Report, error) {
+	p, err := s.svc.Crashes(ctx, record.CrashFilter{Signature: signature, Secondary: true, Limit: 1})
+	if err != nil || len(p.Items) == 0 {
+		return "", nil, err
+	}
+	c, err := s.svc.Crash(ctx, p.Items[0].ID)
+	if err != nil {
+		return "", nil, err
+	}
+	at := slices.IndexFunc(c.Chain, func(r record.CrashReport) bool { return r.Signature.ID == signature })
+	if at < 0 { // the signature of another member of a merged group
+		at = slices.IndexFunc(c.Chain, func(r record.CrashReport) bool { return r.Primary })
+	}
+	if at >= 0 && c.Chain[at].Index < len(c.Document.Reports) {
+		return c.ID, &c.Document.Reports[c.Chain[at].Index], nil
+	}
+	return c.ID, nil, nil
 }
 
 // rulesView is which rules group, and what newer ones would change.
