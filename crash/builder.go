@@ -238,6 +238,14 @@ func (b *builder) captured(rule string, rec *klog.Record, c *captures, head bool
 			if used = r.Workqueue == ""; used {
 				r.Workqueue = clip(v)
 			}
+		case "koffset":
+			if used = r.KernelOffset == ""; used {
+				r.KernelOffset = string(v)
+			}
+		case "kbase":
+			if used = r.KernelBase == ""; used {
+				r.KernelBase = string(v)
+			}
 		case "hardware":
 			if used = r.Hardware == ""; used {
 				r.Hardware = clip(v)
@@ -306,6 +314,7 @@ func (b *builder) captured(rule string, rec *klog.Record, c *captures, head bool
 
 // fieldOf names the JSON field that a capture fills.
 var fieldOf = map[string]string{
+	"koffset": "kernel_offset", "kbase": "kernel_base",
 	"cpu": "cpu", "pid": "pid", "comm": "task", "workqueue": "workqueue", "hardware": "hardware",
 	"file": "guilty.file", "line": "guilty.line", "guilty": "guilty", "address": "fault.address",
 	"access": "fault.access", "wnr": "fault.access", "size": "fault.size", "reason": "fault.reason",
@@ -381,7 +390,15 @@ func (b *builder) taint(rec *klog.Record, t taintState) {
 		b.evidence("kernel", rule, rec, i, i+len(t.release))
 		if from := i + len(t.release); t.version != "" {
 			from += run(rec.Text[from:], blanks)
-			b.evidence("kernel_version", rule, rec, from, len(rec.Text))
+			end := len(rec.Text)
+			if t.buildID != "" {
+				end = max(from, len(bytes.TrimRight(rec.Text[:bytes.LastIndex(rec.Text, []byte(t.buildID))], " ")))
+			}
+			b.evidence("kernel_version", rule, rec, from, end)
+		}
+		if at := bytes.LastIndex(rec.Text, []byte(t.buildID)); t.buildID != "" && r.KernelBuildID == "" {
+			r.KernelBuildID = t.buildID
+			b.evidence("kernel_build_id", rule, rec, at, at+len(t.buildID))
 		}
 	}
 }

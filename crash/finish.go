@@ -47,6 +47,7 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 		}
 		p.mem.put(b)
 	}
+	shareKernel(doc.Reports, doc.Dumps)
 	chain(doc.Reports)
 	doc.Waits = waitGraphs(doc)
 	doc.Primary = primary(doc.Reports)

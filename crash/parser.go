@@ -368,7 +368,7 @@ func (p *Parser) body(s *stream, rec *klog.Record, text []byte) bool {
 	}
 	if d := p.detail(trimmed); d != nil {
 		p.caps.shift(text, len(text)-len(trimmed))
-		if b.stage < stageEnded {
+		if b.stage < stageEnded || d.id == "panic/kaslr" { // which comes last of all
 			b.captured(d.id, rec, &p.caps, false)
 			if b.bare && b.implied == KindNone {
 				b.implied = d.implies

@@ -57,51 +57,54 @@ type Note struct {
 
 // Report is one thing the kernel complained about.
 type Report struct {
-	Index       int               `json:"index"` // position in Document.Reports
-	Kind        Kind              `json:"kind"`
-	Class       Class             `json:"class"`
-	Headline    string            `json:"headline"` // the kernel's own line
-	Title       string            `json:"title"`    // stable name: "null-ptr-deref in lab_init [labcrash]"
-	Arch        string            `json:"arch"`
-	Kernel      string            `json:"kernel"` // release
-	Version     string            `json:"kernel_version,omitempty"`
-	Hardware    string            `json:"hardware,omitempty"`
-	CPU         *int              `json:"cpu"`
-	Task        string            `json:"task"` // comm
-	PID         *int              `json:"pid"`
-	Workqueue   string            `json:"workqueue,omitempty"`
-	Subject     string            `json:"subject,omitempty"` // device, cache or driver that the headline names
-	Panicked    bool              `json:"panicked"`          // the kernel panicked in or because of this report
-	Guilty      *Location         `json:"guilty"`
-	Candidates  []Location        `json:"candidates,omitempty"` // who is to blame, the likeliest first: Guilty, and up to two others
-	Frames      []Frame           `json:"frames"`               // the main stack, innermost first
-	Stacks      []Stack           `json:"stacks,omitempty"`
-	Locks       []HeldLock        `json:"locks,omitempty"` // who holds, or asks for, what
-	Waits       []Wait            `json:"waits,omitempty"` // who waits for whom
-	Tasks       []Task            `json:"tasks,omitempty"` // of a dump of tasks or CPUs
-	Workers     []Worker          `json:"workers,omitempty"`
-	RCUBlockers []RCUBlocker      `json:"rcu_blockers,omitempty"`
-	Fault       *Fault            `json:"fault,omitempty"`
-	Taint       []string          `json:"taint"` // named, e.g. "proprietary-module"
-	TaintFlags  string            `json:"taint_flags,omitempty"`
-	Modules     []Module          `json:"modules,omitempty"`
-	Registers   map[string]string `json:"registers"`
-	Code        *Code             `json:"code,omitempty"`
-	Missing     []string          `json:"missing"` // parts that should be there and are not
-	CausedBy    *int              `json:"caused_by"`
-	Cause       string            `json:"cause,omitempty"`     // the rule behind CausedBy
-	RepeatOf    *int              `json:"repeat_of,omitempty"` // the first report of the same event
-	Repeats     int               `json:"repeats,omitempty"`   // later reports of the same event
-	Impact      string            `json:"impact"`              // panic, oops, hang, error, warning, event
-	Signature   Signature         `json:"signature"`
-	Time        *float64          `json:"time,omitempty"` // seconds since boot
-	Wall        *time.Time        `json:"wall,omitempty"`
-	Boot        int               `json:"boot"`
-	Caller      string            `json:"caller,omitempty"` // "T123", "C1"
-	Confidence  float64           `json:"confidence"`       // 0-1: how sure the parser is that these lines are one report and complete
-	Lines       LineRange         `json:"lines"`
-	Span        klog.Span         `json:"span"`
-	Evidence    []Evidence        `json:"evidence"`
+	Index         int               `json:"index"` // position in Document.Reports
+	Kind          Kind              `json:"kind"`
+	Class         Class             `json:"class"`
+	Headline      string            `json:"headline"` // the kernel's own line
+	Title         string            `json:"title"`    // stable name: "null-ptr-deref in lab_init [labcrash]"
+	Arch          string            `json:"arch"`
+	Kernel        string            `json:"kernel"` // release
+	Version       string            `json:"kernel_version,omitempty"`
+	KernelBuildID string            `json:"kernel_build_id,omitempty"` // of vmlinux, where the kernel prints it
+	KernelOffset  string            `json:"kernel_offset,omitempty"`   // what KASLR added to the addresses of the symbol table, "0x0" where it is off
+	KernelBase    string            `json:"kernel_base,omitempty"`     // address that the offset counts from
+	Hardware      string            `json:"hardware,omitempty"`
+	CPU           *int              `json:"cpu"`
+	Task          string            `json:"task"` // comm
+	PID           *int              `json:"pid"`
+	Workqueue     string            `json:"workqueue,omitempty"`
+	Subject       string            `json:"subject,omitempty"` // device, cache or driver that the headline names
+	Panicked      bool              `json:"panicked"`          // the kernel panicked in or because of this report
+	Guilty        *Location         `json:"guilty"`
+	Candidates    []Location        `json:"candidates,omitempty"` // who is to blame, the likeliest first: Guilty, and up to two others
+	Frames        []Frame           `json:"frames"`               // the main stack, innermost first
+	Stacks        []Stack           `json:"stacks,omitempty"`
+	Locks         []HeldLock        `json:"locks,omitempty"` // who holds, or asks for, what
+	Waits         []Wait            `json:"waits,omitempty"` // who waits for whom
+	Tasks         []Task            `json:"tasks,omitempty"` // of a dump of tasks or CPUs
+	Workers       []Worker          `json:"workers,omitempty"`
+	RCUBlockers   []RCUBlocker      `json:"rcu_blockers,omitempty"`
+	Fault         *Fault            `json:"fault,omitempty"`
+	Taint         []string          `json:"taint"` // named, e.g. "proprietary-module"
+	TaintFlags    string            `json:"taint_flags,omitempty"`
+	Modules       []Module          `json:"modules,omitempty"`
+	Registers     map[string]string `json:"registers"`
+	Code          *Code             `json:"code,omitempty"`
+	Missing       []string          `json:"missing"` // parts that should be there and are not
+	CausedBy      *int              `json:"caused_by"`
+	Cause         string            `json:"cause,omitempty"`     // the rule behind CausedBy
+	RepeatOf      *int              `json:"repeat_of,omitempty"` // the first report of the same event
+	Repeats       int               `json:"repeats,omitempty"`   // later reports of the same event
+	Impact        string            `json:"impact"`              // panic, oops, hang, error, warning, event
+	Signature     Signature         `json:"signature"`
+	Time          *float64          `json:"time,omitempty"` // seconds since boot
+	Wall          *time.Time        `json:"wall,omitempty"`
+	Boot          int               `json:"boot"`
+	Caller        string            `json:"caller,omitempty"` // "T123", "C1"
+	Confidence    float64           `json:"confidence"`       // 0-1: how sure the parser is that these lines are one report and complete
+	Lines         LineRange         `json:"lines"`
+	Span          klog.Span         `json:"span"`
+	Evidence      []Evidence        `json:"evidence"`
 }
 
 // LineRange is a range of 1-based line numbers, both ends included.

@@ -43,6 +43,7 @@ type taintState struct {
 	flags      string // letters without blanks, "" for "Not tainted"
 	release    string
 	version    string
+	buildID    string
 	start, end int // of the flags in the line
 }
 
@@ -55,7 +56,7 @@ type taintState struct {
 func parseTaint(text []byte) (taintState, bool) {
 	if i := bytes.Index(text, []byte("Not tainted")); i >= 0 {
 		t := taintState{start: i, end: i + len("Not tainted")}
-		t.release, t.version = releaseAndVersion(text[t.end:])
+		t.release, t.version, t.buildID = releaseAndVersion(text[t.end:])
 		return t, true
 	}
 	i := bytes.Index(text, []byte("Tainted: "))
@@ -90,25 +91,36 @@ func parseTaint(text []byte) (taintState, bool) {
 		}
 	}
 	t.end = t.start + len(bytes.TrimRight(rest[:n], " "))
-	t.release, t.version = releaseAndVersion(rest[n:])
+	t.release, t.version, t.buildID = releaseAndVersion(rest[n:])
 	return t, t.flags != ""
 }
 
-// releaseAndVersion splits "6.1.0-56-amd64 #1  Debian 6.1.192-2".
-func releaseAndVersion(text []byte) (release, version string) {
+// releaseAndVersion splits "6.1.0-56-amd64 #1  Debian 6.1.192-2". Kernels with
+// CONFIG_STACKTRACE_BUILD_ID put the build ID of vmlinux behind it.
+func releaseAndVersion(text []byte) (release, version, buildID string) {
 	text = bytes.TrimSpace(text)
 	word, rest, _ := bytes.Cut(text, []byte(" "))
 	if len(word) == 0 || !isDigit(word[0]) || bytes.IndexByte(word, '.') < 0 {
-		return "", ""
+		return "", "", ""
 	}
 	single := make([]byte, 0, 128)
 	for f := range bytes.FieldsSeq(rest) {
+		if isBuildID(f) {
+			buildID = string(f)
+			break
+		}
 		if len(single) > 0 {
 			single = append(single, ' ')
 		}
 		single = append(single, f...)
 	}
-	return string(word), string(single)
+	return string(word), string(single), buildID
+}
+
+// isBuildID reports whether word is a build ID as linkers make them: the 20
+// bytes of a SHA-1, or the 16 of an MD5 or UUID.
+func isBuildID(word []byte) bool {
+	return (len(word) == 40 || len(word) == 32) && run(word, hexDigits) == len(word)
 }
 
 // cpuLine is the line that says who was running.

@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,7 +135,7 @@ func symbolize(ctx context.Context, doc *crash.Document, kernelID string, src sy
 		for i := range reports {
 			r := &reports[i]
 			kernel := kernelOf(doc, r)
-			kernel.BuildID = kernelID
+			kernel.BuildID = cmp.Or(r.KernelBuildID, kernelID) // the log's own word goes first
 			one := func(name string, frames *[]crash.Frame) error {
 				out := make([]crash.Frame, 0, len(*frames))
 				for _, f := range *frames {
