@@ -68,6 +68,7 @@ type Summary struct {
 	Members int      // files in all
 	Bytes   int64    // read
 	Skipped []string // what could not be read, and why; at most maxSkipped
+	Denied  error    // what could not even be opened, joined
 }
 
 const maxSkipped = 100
@@ -99,7 +100,7 @@ func Folder(fsys fs.FS) Source {
 		files: func(w *walker) error {
 			return each(func(name string, d fs.DirEntry, err error) error {
 				if err != nil {
-					w.skip(name, err)
+					w.deny(name, err)
 					if d != nil && d.IsDir() {
 						return fs.SkipDir
 					}
@@ -204,6 +205,23 @@ func (w *walker) skip(name string, err error) {
 	}
 }
 
+// deny skips what could not be opened.
+func (w *walker) deny(name string, err error) {
+	if len(w.sum.Skipped) < maxSkipped {
+		w.sum.Denied = errors.Join(w.sum.Denied, fmt.Errorf("%s: %w", name, reason(err)))
+	}
+	w.skip(name, reason(err))
+}
+
+// reason is err without the path that it repeats.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
 // metered counts what is read of the whole bundle.
 type metered struct {
 	r io.Reader
@@ -235,7 +253,7 @@ func (w *walker) file(name string, open func() (io.ReadCloser, error)) error {
 	}
 	f, err := open()
 	if err != nil {
-		w.skip(name, err)
+		w.deny(name, err)
 		return nil
 	}
 	defer f.Close()

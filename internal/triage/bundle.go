@@ -85,7 +85,7 @@ func RunBundle(ctx context.Context, name string, src bundle.Source, o Options) (
 	b.Skipped = append(b.Skipped, sum.Skipped...)
 	j.join()
 	j.notes()
-	if err != nil {
+	if err = errors.Join(err, sum.Denied); err != nil {
 		res.Error = err.Error()
 		return res, fmt.Errorf("%s: %w", name, err)
 	}
