@@ -60,6 +60,7 @@ type builder struct {
 	cutOff      bool     // the input ended in it
 	weak        bool     // nobody on its stack can really be blamed
 	fatal       bool     // the kernel's own word that it was an oops: "Fatal exception"
+	taskColumns []string // of the table of tasks of a report about memory
 	codeForm    codeForm // how the code goes on
 	codeOpen    bool     // what goes on is the code that the report keeps
 	gprNext     int      // number of the register with which the next line of a list begins
@@ -203,6 +204,9 @@ func (b *builder) headline(f *Format, rec *klog.Record, c *captures, join bool) 
 	}
 	b.headLine = 0
 	b.captured(f.ID, rec, c, true)
+	if aboutMemory(r.Kind) {
+		b.memoryLine(rec)
+	}
 }
 
 func (b *builder) fault() *Fault {

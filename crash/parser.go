@@ -144,6 +144,9 @@ func (p *Parser) examine(rec *klog.Record) {
 func (p *Parser) read(s *stream, rec *klog.Record) (head bool) {
 	if s.cur != nil {
 		s.cur.record = p.records
+		if aboutMemory(s.cur.rep.Kind) && s.cur.stage < stageEnded {
+			s.cur.memoryLine(rec)
+		}
 	}
 	foreign := p.stamped && !rec.HasTime && rec.Level < 0 && rec.Transport == klog.Plain && !s.promised()
 	text := rec.Text

@@ -85,7 +85,8 @@ type Report struct {
 	Workers       []Worker          `json:"workers,omitempty"`
 	RCUBlockers   []RCUBlocker      `json:"rcu_blockers,omitempty"`
 	Fault         *Fault            `json:"fault,omitempty"`
-	Taint         []string          `json:"taint"` // named, e.g. "proprietary-module"
+	Memory        *Memory           `json:"memory,omitempty"` // of a report about memory
+	Taint         []string          `json:"taint"`            // named, e.g. "proprietary-module"
 	TaintFlags    string            `json:"taint_flags,omitempty"`
 	Modules       []Module          `json:"modules,omitempty"`
 	Registers     map[string]string `json:"registers"`

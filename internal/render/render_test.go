@@ -40,6 +40,7 @@ func TestGolden(t *testing.T) {
 		{"crash-mod-rcustall.log", "rcustall.txt", terminal(100)},
 		{"vmcore-hang.console", "hang.txt", terminal(100)},
 		{"crash-mod-hung.log", "hung.txt", terminal(100)},
+		{"crash-mod-oom.log", "oom.txt", terminal(100)},
 		{"crash-sysrq-l.log", "sysrq.txt", terminal(100)},
 		{"boot-clean.log", "clean.txt", terminal(100)},
 		{"crash-mod-dfree.log", "dfree.md", render.Markdown},
