@@ -83,6 +83,7 @@ type builder struct {
 	file        string    // the place the headline names
 	fileLine    int
 	detailPC    *Location  // "IP: foo+0x1/0x2" of older x86
+	link        *Location  // the link register: who made the last call
 	sites       []Location // where lockdep says that locks were taken
 	holder      HeldLock   // whose locks are being listed
 	lost        int64      // records lost while it was open

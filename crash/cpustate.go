@@ -9,6 +9,9 @@ import (
 // programCounter reads a line that names the program counter.
 func (b *builder) programCounter(s *stream, rec *klog.Record, l pcLine) {
 	s.user = l.user
+	if !l.user && l.prefix.link && b.link == nil && s.to == targetMain && len(l.sym.name) > 0 && b.stage < stageEnded {
+		b.link = &Location{Function: b.mem.names.of(l.sym.name), Offset: l.sym.offset, Size: l.sym.size, Module: b.mem.names.of(l.sym.module)}
+	}
 	if l.user || l.prefix.link {
 		return
 	}

@@ -36,21 +36,23 @@ func (b *builder) chooseGuilty() *Location {
 			return b.placed(g)
 		}
 	}
-	if b.hang() || r.Kind == KindStackOverflow && !recursive(frames) {
+	if b.hang() || r.Kind == KindStackOverflow && deep(frames) && !recursive(frames) {
 		if g := b.stuckIn(frames, v); g != nil {
 			return b.placed(g)
 		}
 	}
-	if b.pc != nil && b.pc.Function == "" && !b.hang() {
-		// A jump to nowhere: whoever called it is the first on the stack.
-		if f := firstCaller(frames, v); f != nil {
-			return b.placed(f.location("called an address outside the kernel's code"))
+	if b.pc != nil && !b.hang() && (b.pc.Function == "" || b.pc.outside() || b.executed()) {
+		if g := b.jumped(frames, v); g != nil {
+			return b.placed(g)
 		}
 	}
 	if b.detailPC != nil && b.pc == nil && !v.has(b.detailPC.Function) {
 		g := *b.detailPC
 		g.Why = "instruction pointer of the fault"
 		return b.placed(&g)
+	}
+	if g := b.lastCall(v); g != nil && !b.hang() {
+		return b.placed(g)
 	}
 	if f := firstCaller(frames, v); f != nil {
 		g := f.location(frameWhy(f, f == &frames[0]))
@@ -195,6 +197,12 @@ func (b *builder) candidates(guilty *Location) []Location {
 			add(f.location("called it"))
 		}
 	}
+	// Where nobody else is left, the way into the kernel is.
+	for i := range frames {
+		if f := &frames[i]; len(list) == 1 && f.blamable() && f.Context != "pc" {
+			add(f.location("on the stack"))
+		}
+	}
 	return list
 }
 
@@ -244,8 +252,62 @@ func (f *Frame) location(why string) *Location {
 	return &Location{Function: f.Function, Offset: f.Offset, Size: f.Size, Module: f.Module, File: f.File, Line: f.Line, Why: why}
 }
 
-// blamable reports whether a frame names a function that was really there.
-func (f *Frame) blamable() bool { return f.Reliable && !f.Inline && f.Function != "" }
+// jumped returns who jumped to what is no code. Where calls leave their address
+// in a register, that is who: the stack begins with that one's caller.
+func (b *builder) jumped(frames []Frame, v view) *Location {
+	why := "called an address outside the kernel's code"
+	if b.executed() {
+		why = "called what may not be executed"
+	}
+	if b.link != nil && !v.has(b.link.Function) && !b.link.outside() {
+		g := *b.link
+		g.Why = why
+		return &g
+	}
+	for len(frames) > 0 && (frames[0].Context == "pc" || frames[0].Function == b.pc.Function) {
+		frames = frames[1:]
+	}
+	if f := firstCaller(frames, v); f != nil {
+		return f.location(why)
+	}
+	// The unwinder could not begin. A call leaves its return address on top of
+	// the stack, which is then the first that it guesses.
+	for i := range frames {
+		if f := &frames[i]; !f.Inline && f.Function != "" && !v.has(f.Function) {
+			return f.location(why)
+		}
+	}
+	return nil
+}
+
+// lastCall returns who called the primitive that faulted, where calls leave
+// their address in a register and that says more than the stack: what calls
+// nobody need not have a frame.
+func (b *builder) lastCall(v view) *Location {
+	if b.link == nil || b.pc == nil || !v.has(b.pc.Function) || b.link.Function == b.pc.Function || b.link.outside() || v.has(b.link.Function) {
+		return nil
+	}
+	g := *b.link
+	g.Why = "called the function that the program counter was in"
+	return &g
+}
+
+// executed reports whether the fault was that something was executed.
+func (b *builder) executed() bool { return b.rep.Fault != nil && b.rep.Fault.Access == "exec" }
+
+// outside reports whether a location is behind the end of the function that it
+// is named after: kallsyms names the last function before it, whatever it is.
+func (l *Location) outside() bool { return l.Size > 0 && l.Offset > l.Size }
+
+// blamable reports whether a frame names a function that was really there. A
+// return address at the very beginning of a function is the end of the one
+// before it, which called what does not return; that one's name is lost.
+func (f *Frame) blamable() bool {
+	if !f.Reliable || f.Inline || f.Function == "" || f.Size > 0 && f.Offset > f.Size {
+		return false
+	}
+	return f.Offset > 0 || f.Size == 0 || f.Context == "pc" || f.Context == "interrupted"
+}
 
 // firstCaller returns the first reliable frame that can be blamed. The search
 // ends at the code that runs the work of others: what is below it was only
@@ -329,6 +391,21 @@ func recursive(frames []Frame) bool {
 		}
 	}
 	return false
+}
+
+// deepStack is how many reliable frames a stack has at least that can have run
+// full by calls. Where one is shorter, the guard page was hit by a bad access.
+const deepStack = 16
+
+// deep reports whether a stack can have run full by calls.
+func deep(frames []Frame) bool {
+	n := 0
+	for i := range frames {
+		if frames[i].Reliable && !frames[i].Inline {
+			n++
+		}
+	}
+	return n >= deepStack
 }
 
 // afterInterrupt cuts off what a watchdog's interrupt put on top of the stack
