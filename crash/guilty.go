@@ -169,7 +169,7 @@ func (b *builder) candidates(guilty *Location) []Location {
 		return nil
 	}
 	frames, v := b.rep.Frames, viewOf(b.rep.Kind)
-	list := []Location{*guilty}
+	list := append(make([]Location, 0, maxCandidates), *guilty)
 	add := func(l *Location) {
 		if l == nil || l.Function == "" || len(list) == maxCandidates {
 			return
@@ -192,7 +192,7 @@ func (b *builder) candidates(guilty *Location) []Location {
 		add(f.location(frameWhy(f, f == &frames[0])))
 	}
 	from := slices.IndexFunc(frames, func(f Frame) bool { return f.Reliable && demangleRust(baseName(f.Function)) == guilty.Function })
-	for i := from + 1; i < len(frames); i++ {
+	for i := from + 1; i < len(frames) && len(list) < maxCandidates; i++ {
 		if f := &frames[i]; f.blamable() && v.n.role(f.Function) != roleReport && v.n.role(f.Function) != roleEntry {
 			add(f.location("called it"))
 		}

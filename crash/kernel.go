@@ -4,21 +4,27 @@ package crash
 // others of that boot: the offset of KASLR is printed with a panic only, the
 // build ID only where a CPU is named.
 func shareKernel(lists ...[]Report) {
-	known := map[int]*Report{}
+	var known map[int]*Report
 	for _, reports := range lists {
 		for i := range reports {
 			r := &reports[i]
-			k := known[r.Boot]
-			if k == nil {
-				k = &Report{}
-				known[r.Boot] = k
+			if r.KernelBuildID == "" && r.KernelOffset == "" {
+				continue
 			}
-			share(k, r)
+			if known == nil {
+				known = map[int]*Report{}
+			}
+			if known[r.Boot] == nil {
+				known[r.Boot] = &Report{}
+			}
+			share(known[r.Boot], r)
 		}
 	}
 	for _, reports := range lists {
 		for i := range reports {
-			share(&reports[i], known[reports[i].Boot])
+			if k := known[reports[i].Boot]; k != nil {
+				share(&reports[i], k)
+			}
 		}
 	}
 }

@@ -112,7 +112,11 @@ func parseTaskOf(text []byte) (comm, state string, pid int, ok bool) {
 		}
 		return comm, state, pid, true
 	}
-	fields := bytes.Fields(text[:min(len(text), 128)])
+	text = bytes.TrimRight(text[:min(len(text), 128)], " ")
+	if flags := len(text) - len("0x00000000"); flags < 0 || text[flags] != '0' || text[flags+1] != 'x' {
+		return "", "", 0, false // every line of a report asks: no list of words for each
+	}
+	fields := bytes.Fields(text)
 	n := len(fields)
 	if n < 5 || len(fields[n-1]) != len("0x00000000") || !bytes.HasPrefix(fields[n-1], []byte("0x")) || hexLen(fields[n-1]) != len(fields[n-1]) || len(fields[0]) > 16 {
 		return "", "", 0, false

@@ -103,7 +103,9 @@ func waitGraphs(doc *Document) []WaitGraph {
 
 // tellsWaits reports whether r says anything about waiting.
 func (r *Report) tellsWaits() bool {
-	return r.Class == ClassHang || len(r.Waits) > 0 || len(r.Tasks) > 0 || len(r.Workers) > 0 || len(r.Locks) > 0
+	return r.Class == ClassHang || len(r.Waits) > 0 || len(r.Tasks) > 0 || len(r.Workers) > 0 ||
+		// The list of one task, as lockdep's own reports have it, says nothing of another.
+		slices.ContainsFunc(r.Locks, func(l HeldLock) bool { return l.PID != r.Locks[0].PID })
 }
 
 // maxNodes bounds a graph; a dump of all tasks of a large machine has fewer.
