@@ -17,6 +17,7 @@ type Signer func(r *crash.Report, algorithm string) (crash.Signature, bool)
 type algorithms struct {
 	active string // groups crashes; '' where nobody said: as each report is signed
 	shadow string // also signs, for a backfill that is not decided; '' for none
+	moving bool   // shadow is taking over
 }
 
 // activeAlgorithm returns the rules that the record groups by, ” if it has
@@ -35,6 +36,19 @@ func (s *Service) algorithms(ctx context.Context, tx *sql.Tx) (a algorithms, err
 	if s.algorithm == "" {
 		return a, nil
 	}
+	// Before the active one is asked for: what takes over keeps still meanwhile.
+	b, err := openBackfill(ctx, tx)
+	if err != nil {
+		return a, err
+	}
+	if b != nil && b.State == BackfillAccepting {
+		if a.moving, err = s.lockAccepting(ctx, tx, b.ID); err != nil {
+			return a, err
+		}
+		if !a.moving {
+			b = nil
+		}
+	}
 	if a.active, err = activeAlgorithm(ctx, tx); err != nil {
 		return a, err
 	}
@@ -44,11 +58,11 @@ func (s *Service) algorithms(ctx context.Context, tx *sql.Tx) (a algorithms, err
 			on conflict (name) do nothing`, a.active, store.Micros(s.now()))
 		return a, err
 	}
-	b, err := openBackfill(ctx, tx)
-	if err == nil && b != nil && b.To == s.algorithm {
+	if b != nil && b.To == s.algorithm {
 		a.shadow = b.To
 	}
-	return a, err
+	a.moving = a.moving && a.shadow != ""
+	return a, nil
 }
 
 // sign returns a report's signature by an algorithm: as the report has it, or
@@ -61,6 +75,28 @@ func (s *Service) sign(r *crash.Report, algorithm string) crash.Signature {
 		return sig
 	}
 	return r.Signature
+}
+
+// arrived gives reports the signatures of rules that are taking over where those
+// are there: what they are about has moved.
+func (s *Service) arrived(ctx context.Context, q store.Querier, reports, parsed []crash.Report, a algorithms) error {
+	if !a.moving {
+		return nil
+	}
+	for i := range reports {
+		next := parsed[i]
+		next.Signature = s.sign(&parsed[i], a.shadow)
+		algorithm, key := signatureKey(&next)
+		var there bool
+		if err := q.QueryRowContext(ctx, `select exists (select 1 from signatures where algorithm = $1 and key = $2)`,
+			algorithm, clean(key)).Scan(&there); err != nil {
+			return err
+		}
+		if there {
+			reports[i].Signature = next.Signature
+		}
+	}
+	return nil
 }
 
 // signed returns reports with the signatures of an algorithm. What is given

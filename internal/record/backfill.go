@@ -206,17 +206,18 @@ const backfillStep = 20
 
 // backfill reads every artefact by today's rules. Where it has come to is kept
 // with each step, so that it goes on there after any end of the process.
-func (s *Service) backfill(ctx context.Context, id string) error {
+func (s *Service) backfill(ctx context.Context, j store.Job) error {
 	for {
-		more, err := s.backfillSome(ctx, id)
+		more, err := s.backfillSome(ctx, j)
 		if err != nil || !more {
 			return err
 		}
 	}
 }
 
-func (s *Service) backfillSome(ctx context.Context, id string) (more bool, err error) {
+func (s *Service) backfillSome(ctx context.Context, j store.Job) (more bool, err error) {
 	var (
+		id      = j.Key
 		b       Backfill
 		place   string
 		batches []string
@@ -244,7 +245,7 @@ func (s *Service) backfillSome(ctx context.Context, id string) (more bool, err e
 	}
 	read := map[string]reread{}
 	for _, sha := range batches {
-		r, err := s.reread(ctx, sha)
+		r, err := s.reread(ctx, sha, s.queue.Last(j))
 		if err != nil {
 			return false, fmt.Errorf("backfill: artefact %s: %w", sha, err)
 		}
@@ -273,9 +274,11 @@ func (s *Service) backfillSome(ctx context.Context, id string) (more bool, err e
 				return fmt.Errorf("artefact %s: %w", sha, err)
 			}
 		}
-		_, err := tx.ExecContext(ctx, `update backfills set place = $2, done = done + $3, unreadable = unreadable + $4 where id = $1`,
-			id, batches[len(batches)-1], len(batches), unreadable)
-		return err
+		if _, err := tx.ExecContext(ctx, `update backfills set place = $2, done = done + $3, unreadable = unreadable + $4 where id = $1`,
+			id, batches[len(batches)-1], len(batches), unreadable); err != nil {
+			return err
+		}
+		return s.queue.Progress(ctx, tx, j)
 	})
 }
 
@@ -286,7 +289,10 @@ type reread struct {
 	fallback    bool // today's could not read it
 }
 
-func (s *Service) reread(ctx context.Context, sha string) (r reread, err error) {
+// reread returns an error where the same may succeed later. Storage that only
+// does not answer is waited for, by further attempts of the job; settle says
+// that there were enough of them.
+func (s *Service) reread(ctx context.Context, sha string, settle bool) (r reread, err error) {
 	before, _, err := s.loadDocument(ctx, sha)
 	if errors.Is(err, ErrNotFound) {
 		return reread{}, nil // its analysis is still to come, and will sign by both rules
@@ -299,10 +305,22 @@ func (s *Service) reread(ctx context.Context, sha string) (r reread, err error) 
 		return r, ctx.Err()
 	}
 	if err != nil {
+		if !s.lost(ctx, err, settle) {
+			return r, err
+		}
 		s.log.Warn("an artefact cannot be read again; its reports are signed as they were read", "artefact", sha, "error", err)
 		return reread{before, before, true}, nil
 	}
 	return reread{before: before, now: now}, nil
+}
+
+// lost tells whether an artefact that could not be read will never be: its bytes
+// are damaged, or they stay away while the store that should have them answers.
+func (s *Service) lost(ctx context.Context, err error, settle bool) bool {
+	if errors.Is(err, store.ErrDamaged) || store.IsPermanent(err) {
+		return true
+	}
+	return settle && s.blobs.Ping(ctx) == nil
 }
 
 // shadowArtefact remembers the signatures of an artefact's reports by the new

@@ -284,7 +284,7 @@ func TestBackfillResumes(t *testing.T) {
 		}
 		for want := int64(backfillStep); want <= 3*backfillStep; want += backfillStep {
 			// Each step by a process of its own, the one before having died.
-			if more, err := upgrade(t, s1, db).backfillSome(t.Context(), b.ID); err != nil || !more {
+			if more, err := upgrade(t, s1, db).backfillSome(t.Context(), store.Job{Key: b.ID}); err != nil || !more {
 				t.Fatalf("step to %d: %v, %v", want, more, err)
 			}
 			if a, err := s2.Algorithms(t.Context()); err != nil || a.Backfill.Done != want || a.Backfill.State != BackfillRunning {
@@ -302,7 +302,7 @@ func TestBackfillResumes(t *testing.T) {
 		}
 		// The job runs twice, as after a death between its commit and its end.
 		for range 2 {
-			if err := s2.takeOver(t.Context(), b.ID); err != nil {
+			if err := s2.takeOver(t.Context(), store.Job{Key: b.ID}); err != nil {
 				t.Fatal(err)
 			}
 		}

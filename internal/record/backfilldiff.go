@@ -43,8 +43,6 @@ type BackfillChange struct {
 	Becomes   []Becoming     `json:"becomes" nullable:"false"`
 	Crashes   int64          `json:"crashes"`
 	Conflicts []string       `json:"conflicts" nullable:"false"`
-
-	edges []edge
 }
 
 // Becoming is a signature by the new rules.
@@ -73,13 +71,41 @@ type plan struct {
 	keeps   map[string]string // key to the ID that it keeps
 }
 
+// shadowEdges returns which signatures of today would be which, all of them or
+// those whose column is one of some values.
+func shadowEdges(ctx context.Context, q store.Querier, column string, values []string) ([]edge, error) {
+	var edges []edge
+	some := func(where string, args ...any) error {
+		part, err := store.Collect(ctx, q, `select r.signature_id, sh.key, count(*), sum(case when r.is_primary then 1 else 0 end)
+			from shadow_reports sh join crash_reports r on r.crash_id = sh.crash_id and r.idx = sh.idx `+where+` group by r.signature_id, sh.key`, args,
+			func(scan func(...any) error) (e edge, err error) {
+				return e, scan(&e.was, &e.key, &e.reports, &e.crashes)
+			})
+		edges = append(edges, part...)
+		return err
+	}
+	if column == "" {
+		return edges, some("")
+	}
+	for chunk := range slices.Chunk(values, 200) {
+		var args store.Args
+		if err := some(`where `+column+` in `+store.In(&args, chunk), args...); err != nil {
+			return nil, err
+		}
+	}
+	return edges, nil
+}
+
 // planBackfill compares the groups of today with those by the new rules.
 func planBackfill(ctx context.Context, q store.Querier) (*plan, error) {
-	edges, err := store.Collect(ctx, q, `select r.signature_id, sh.key, count(*), sum(case when r.is_primary then 1 else 0 end)
-		from shadow_reports sh join crash_reports r on r.crash_id = sh.crash_id and r.idx = sh.idx group by r.signature_id, sh.key`, nil,
-		func(scan func(...any) error) (e edge, err error) {
-			return e, scan(&e.was, &e.key, &e.reports, &e.crashes)
-		})
+	b, err := openBackfill(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, fmt.Errorf("%w: no backfill waits for a decision", ErrNotFound)
+	}
+	edges, err := shadowEdges(ctx, q, "", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +113,10 @@ func planBackfill(ctx context.Context, q store.Querier) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := plan{keeps: assign(edges)}
+	p := plan{}
+	if p.keeps, err = heirsOf(ctx, q, b.To, edges, slices.Sorted(maps.Keys(facts.titles))); err != nil {
+		return nil, err
+	}
 	for _, group := range components(edges) {
 		p.changes = append(p.changes, p.change(group, facts))
 	}
@@ -97,15 +126,36 @@ func planBackfill(ctx context.Context, q store.Querier) (*plan, error) {
 	return &p, nil
 }
 
-// assign gives each new signature the ID of today that most of its reports
-// have, and each ID to one at most, so that links to signatures go on leading to
-// what they did.
-func assign(edges []edge) map[string]string {
+// heirsOf returns the IDs that new signatures have: those that are there by the
+// new rules their own, others one of today.
+func heirsOf(ctx context.Context, q store.Querier, algorithm string, edges []edge, keys []string) (map[string]string, error) {
+	have := map[string]string{}
+	for chunk := range slices.Chunk(keys, 500) {
+		args := store.Args{algorithm}
+		found, err := store.Collect(ctx, q, `select key, id from signatures where algorithm = $1 and key in `+store.In(&args, chunk), args,
+			func(scan func(...any) error) (p pair, err error) { return p, scan(&p.a, &p.b) })
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range found {
+			have[p.a] = p.b
+		}
+	}
+	return assign(edges, have), nil
+}
+
+// assign gives each new signature that has no ID the one of today that most of
+// its reports have, and each ID to one at most, so that links to signatures go on
+// leading to what they did.
+func assign(edges []edge, have map[string]string) map[string]string {
 	edges = slices.Clone(edges)
 	slices.SortFunc(edges, func(a, b edge) int {
 		return cmp.Or(cmp.Compare(b.reports, a.reports), cmp.Compare(a.was, b.was), cmp.Compare(a.key, b.key))
 	})
-	keeps, taken := map[string]string{}, map[string]bool{}
+	keeps, taken := maps.Clone(have), map[string]bool{}
+	for _, id := range have {
+		taken[id] = true
+	}
 	for _, e := range edges {
 		if _, ok := keeps[e.key]; !ok && !taken[e.was] {
 			keeps[e.key], taken[e.was] = e.was, true
@@ -184,7 +234,7 @@ func planFacts(ctx context.Context, q store.Querier) (in planInput, err error) {
 
 // change describes one component.
 func (p *plan) change(edges []edge, in planInput) BackfillChange {
-	c := BackfillChange{Conflicts: []string{}, edges: edges}
+	c := BackfillChange{Conflicts: []string{}}
 	byKey := map[string][]edge{}
 	for _, e := range edges {
 		c.Crashes += e.crashes
@@ -275,21 +325,20 @@ func (p *plan) diff() *BackfillDiff {
 }
 
 // BackfillDiff sums up what the backfill that is not decided would change, as
-// far as it has read.
+// far as it has read; of one that is taking over, what was accepted.
 func (s *Service) BackfillDiff(ctx context.Context) (*BackfillDiff, error) {
 	var d *BackfillDiff
-	err := s.withPlan(ctx, func(p *plan) { d = p.diff() })
+	err := s.withPlan(ctx, func(p *plan) { d = p.diff() }, func(accepted *BackfillDiff) { d = accepted })
 	return d, err
 }
 
-func (s *Service) withPlan(ctx context.Context, use func(*plan)) error {
+func (s *Service) withPlan(ctx context.Context, use func(*plan), accepted func(*BackfillDiff)) error {
 	err := s.db.View(ctx, func(q store.Querier) error {
-		b, err := openBackfill(ctx, q)
-		if err != nil {
+		if b, err := openBackfill(ctx, q); err != nil {
 			return err
-		}
-		if b == nil {
-			return fmt.Errorf("%w: no backfill waits for a decision", ErrNotFound)
+		} else if accepted != nil && b != nil && b.Result != nil {
+			accepted(b.Result)
+			return nil
 		}
 		p, err := planBackfill(ctx, q)
 		if err == nil {
@@ -333,7 +382,7 @@ func (s *Service) BackfillChanges(ctx context.Context, what, cursor string, limi
 				p.Items = append(p.Items, c)
 			}
 		}
-	})
+	}, nil)
 	if err != nil {
 		return nil, err
 	}

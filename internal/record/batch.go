@@ -41,6 +41,9 @@ func (b *batch) replace(rec Receipt, boots []bootCrash) error {
 	}
 	for _, boot := range boots {
 		boot.parsed, boot.reports = boot.reports, b.s.signed(boot.reports, b.rules.active)
+		if err := b.s.arrived(b.ctx, b.tx, boot.reports, boot.parsed, b.rules); err != nil {
+			return fmt.Errorf("signature by %s: %w", b.rules.shadow, err)
+		}
 		if err := b.insert(rec, boot, old[boot.boot]); err != nil {
 			return fmt.Errorf("write the crash of boot %d: %w", boot.boot, err)
 		}
@@ -161,7 +164,7 @@ func (b *batch) insertReport(crashID string, place, i int, boot bootCrash, host,
 	}
 	b.tally.add(1, occurrence{signature: sig.id, host: host, kernel: kernel, class: string(boot.reports[boot.primary].Class),
 		at: store.Micros(boot.occurred), primary: primary, panicked: boot.panicked})
-	if b.rules.shadow != "" {
+	if b.rules.shadow != "" && r.Signature.Algorithm != b.rules.shadow {
 		shadow := boot.parsed[i]
 		shadow.Signature = b.s.sign(&shadow, b.rules.shadow)
 		if err := keepShadow(b.ctx, b.tx, crashID, i, &shadow); err != nil {

@@ -151,6 +151,15 @@ func (s *Service) SimilarToReport(ctx context.Context, r *crash.Report) (*Simila
 		}
 		signed := *r
 		signed.Signature = s.sign(r, active)
+		if b, err := openBackfill(ctx, q); err != nil {
+			return err
+		} else if b != nil && b.State == BackfillAccepting {
+			moved := []crash.Report{signed}
+			if err := s.arrived(ctx, q, moved, []crash.Report{*r}, algorithms{shadow: b.To, moving: true}); err != nil {
+				return err
+			}
+			signed = moved[0]
+		}
 		out.Algorithm, out.Key = signatureKey(&signed)
 		t := target{stack: st, family: signed.Signature.Family}
 		known, err := store.Collect(ctx, q, `select id, title, kind, class, state from signatures where algorithm = $1 and key = $2`,

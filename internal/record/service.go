@@ -144,8 +144,8 @@ func (s *Service) pool() *store.Workers {
 		Handlers: map[string]store.Handler{
 			jobAnalyse:  func(ctx context.Context, j store.Job) error { return s.Analyse(ctx, j.Key) },
 			jobSuggest:  func(ctx context.Context, j store.Job) error { return s.suggest(ctx, j.Key) },
-			jobBackfill: func(ctx context.Context, j store.Job) error { return s.backfill(ctx, j.Key) },
-			jobTakeOver: func(ctx context.Context, j store.Job) error { return s.takeOver(ctx, j.Key) },
+			jobBackfill: s.backfill,
+			jobTakeOver: s.takeOver,
 		},
 		Dead: s.gaveUp,
 	}

@@ -146,6 +146,20 @@ func (q *Queue) Extend(ctx context.Context, j Job) error {
 	return q.settle(ctx, j, `update jobs set lease_until = $3 where id = $1 and claim = $2`, Micros(q.now().Add(q.Lease)))
 }
 
+// Progress gives a claimed job a fresh set of attempts, within the transaction
+// of a part of its work: a long job is given up when it gets nowhere, and not
+// when its process has ended a few times on the way.
+func (q *Queue) Progress(ctx context.Context, tx *sql.Tx, j Job) error {
+	if _, err := tx.ExecContext(ctx, `update jobs set attempts = 1 where id = $1 and claim = $2`, j.ID, j.claim); err != nil {
+		return fmt.Errorf("progress of %s job for %s: %w", j.Kind, j.Key, err)
+	}
+	return nil
+}
+
+// Last tells whether a claimed job will not be tried again if this attempt gets
+// nowhere.
+func (q *Queue) Last(j Job) bool { return j.Attempts >= q.Attempts }
+
 // Done ends a claimed job.
 func (q *Queue) Done(ctx context.Context, j Job) error {
 	return q.settle(ctx, j, `update jobs set state = 'done', finished_at = $3, last_error = '', claim = null, lease_until = null
@@ -155,6 +169,12 @@ func (q *Queue) Done(ctx context.Context, j Job) error {
 // Permanent marks an error that another attempt cannot cure.
 func Permanent(err error) error { return &permanentError{err} }
 
+// IsPermanent tells whether an error is Permanent.
+func IsPermanent(err error) bool {
+	_, ok := errors.AsType[*permanentError](err)
+	return ok
+}
+
 type permanentError struct{ error }
 
 func (e *permanentError) Unwrap() error { return e.error }
@@ -163,8 +183,14 @@ func (e *permanentError) Unwrap() error { return e.error }
 // its attempts are used up or cause is Permanent; dead tells which.
 func (q *Queue) Failed(ctx context.Context, j Job, cause error) (dead bool, err error) {
 	now := q.now()
-	_, permanent := errors.AsType[*permanentError](cause)
-	if permanent || j.Attempts >= q.Attempts {
+	// What it has been tried since it last got somewhere, which only the table knows.
+	err = q.db.View(ctx, func(from Querier) error {
+		return from.QueryRowContext(ctx, `select attempts from jobs where id = $1 and claim = $2`, j.ID, j.claim).Scan(&j.Attempts)
+	})
+	if err != nil && !errors.Is(err, sql.ErrNoRows) { // no row: settle says that the lease is lost
+		return false, fmt.Errorf("settle %s job for %s: %w", j.Kind, j.Key, err)
+	}
+	if IsPermanent(cause) || q.Last(j) {
 		return true, q.settle(ctx, j, `update jobs set state = 'dead', finished_at = $3, last_error = $4, claim = null, lease_until = null
 			where id = $1 and claim = $2`, Micros(now), cause.Error())
 	}
