@@ -126,9 +126,13 @@ func (s *Service) Ready(ctx context.Context) error {
 
 // Run does the record's jobs until ctx ends.
 //
-// Where the program's rules are newer than the record's, it first asks for a
-// backfill that shows what they would change.
+// Where an earlier release wrote the record, it first asks for the stacks that
+// signatures are compared by; and where the program's rules are newer than the
+// record's, for a backfill that shows what they would change.
 func (s *Service) Run(ctx context.Context) error {
+	if err := s.noticeBare(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("cannot prepare the stacks of older signatures; they resemble nothing until the next start", "error", err)
+	}
 	if err := s.noticeAlgorithm(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("cannot prepare the new signature algorithm; signatures go on as they are", "algorithm", s.algorithm, "error", err)
 	}
@@ -144,6 +148,7 @@ func (s *Service) pool() *store.Workers {
 		Handlers: map[string]store.Handler{
 			jobAnalyse:  func(ctx context.Context, j store.Job) error { return s.Analyse(ctx, j.Key) },
 			jobSuggest:  func(ctx context.Context, j store.Job) error { return s.suggest(ctx, j.Key) },
+			jobStacks:   s.fillStacks,
 			jobBackfill: s.backfill,
 			jobTakeOver: s.takeOver,
 		},
