@@ -83,12 +83,17 @@ type HeadLoss struct {
 func main() {
 	bench := flag.Bool("bench", false, "measure throughput as well")
 	misses := flag.Bool("misses", false, "print each wrong answer to standard error")
+	export := flag.String("export", "", "write the logs that -bench parses to files in this `DIR`, for a peer, and end")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), *bench, *misses); err != nil {
+	do := func() error { return run(flag.Arg(0), *bench, *misses) }
+	if *export != "" {
+		do = func() error { return exportLogs(flag.Arg(0), *export) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "crashlog:", err)
 		os.Exit(1)
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -74,4 +76,18 @@ func cleanLog(size int) []byte {
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
+}
+
+// exportLogs writes the log of each case to a file of its own.
+func exportLogs(dir, to string) error {
+	cases, err := readCases(filepath.Join(dir, "report"))
+	if err != nil {
+		return err
+	}
+	for i := range cases {
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(cases[i].name)+".log"), cases[i].log, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
