@@ -22,6 +22,7 @@ import (
 //	old_*   is called new_* now           renamed
 //	one_*   is told apart by its caller   split
 //	two_*   are all the same              merged
+//	duo_x_* are the same for each x       merged
 func signScript(r *crash.Report, algorithm string) (crash.Signature, bool) {
 	fn := ""
 	if r.Guilty != nil {
@@ -35,6 +36,8 @@ func signScript(r *crash.Report, algorithm string) (crash.Signature, bool) {
 			fn += "/" + r.Frames[1].Function
 		case strings.HasPrefix(fn, "two_"):
 			fn = "two"
+		case strings.HasPrefix(fn, "duo_"):
+			fn = fn[:strings.LastIndex(fn, "_")]
 		}
 		fn = strings.Replace(fn, "old_", "new_", 1)
 	default:
