@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -46,13 +47,17 @@ func (r *recordAt) node(ctx context.Context) (*node, error) {
 // maxAnswer bounds an answer of a server.
 const maxAnswer = 64 << 20
 
-// call asks the server and returns its answer. body may be nil.
+// call asks the server and returns its answer. path may end in a query, and
+// body may be nil.
 func (r *recordAt) call(ctx context.Context, method, path, kind string, body io.Reader) (json.RawMessage, error) {
 	base, err := r.base()
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, method, base.JoinPath(path).String(), body)
+	path, query, _ := strings.Cut(path, "?")
+	at := base.JoinPath(path)
+	at.RawQuery = query
+	req, err := http.NewRequestWithContext(ctx, method, at.String(), body)
 	if err != nil {
 		return nil, err
 	}

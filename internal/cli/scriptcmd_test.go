@@ -16,6 +16,7 @@ import (
 func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	return map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"json":     cmdJSON,
+		"jsonenv":  cmdJSONEnv,
 		"freeport": cmdFreePort,
 		"waitport": cmdWaitPort,
 	}
@@ -26,18 +27,34 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: json FILE PATH WANT")
 	}
+	got := jsonValue(ts, args[0], args[1])
+	if (got == args[2]) == neg {
+		ts.Fatalf("%s: %s is %q, want %q (negated: %v)", args[0], args[1], got, args[2], neg)
+	}
+}
+
+// cmdJSONEnv stores a value of a JSON file: jsonenv NAME FILE a.b.0.c.
+func cmdJSONEnv(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: jsonenv NAME FILE PATH")
+	}
+	ts.Setenv(args[0], jsonValue(ts, args[1], args[2]))
+}
+
+// jsonValue returns the value at a path of a JSON file.
+func jsonValue(ts *testscript.TestScript, file, path string) string {
 	var v any
-	dec := json.NewDecoder(bytes.NewReader([]byte(ts.ReadFile(args[0]))))
+	dec := json.NewDecoder(bytes.NewReader([]byte(ts.ReadFile(file))))
 	dec.UseNumber()
 	if err := dec.Decode(&v); err != nil {
-		ts.Fatalf("%s: %v", args[0], err)
+		ts.Fatalf("%s: %v", file, err)
 	}
-	for key := range strings.SplitSeq(args[1], ".") {
+	for key := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {
 		case map[string]any:
 			next, ok := x[key]
 			if !ok {
-				ts.Fatalf("%s: no %q in %s", args[0], key, args[1])
+				ts.Fatalf("%s: no %q in %s", file, key, path)
 			}
 			v = next
 		case []any:
@@ -47,16 +64,14 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			var i int
 			if _, err := fmt.Sscan(key, &i); err != nil || i < 0 || i >= len(x) {
-				ts.Fatalf("%s: no element %q of %d in %s", args[0], key, len(x), args[1])
+				ts.Fatalf("%s: no element %q of %d in %s", file, key, len(x), path)
 			}
 			v = x[i]
 		default:
-			ts.Fatalf("%s: nothing below %v in %s", args[0], v, args[1])
+			ts.Fatalf("%s: nothing below %v in %s", file, v, path)
 		}
 	}
-	if got := fmt.Sprint(v); (got == args[2]) == neg {
-		ts.Fatalf("%s: %s is %q, want %q (negated: %v)", args[0], args[1], got, args[2], neg)
-	}
+	return fmt.Sprint(v)
 }
 
 // cmdFreePort stores a free port of this machine: freeport NAME.

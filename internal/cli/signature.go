@@ -93,7 +93,7 @@ func newSignature(s Streams) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newSignatureBackfill(s))
+	c.AddCommand(newSignatureBackfill(s), newSignatureSuggestions(s), newSignatureMerge(s), newSignatureKeepApart(s), newSignatureLinks(s), newSignatureUndo(s))
 	return c
 }
 

@@ -30,6 +30,7 @@ var published = []Published{
 	{"crash-similar.v1.json", render.SimilarSchemaID, "ringside crash similar --json", reflect.TypeFor[render.Likenesses]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
 	{"push.v1.json", render.PushSchemaID, "ringside push --json", reflect.TypeFor[render.Push]()},
+	{"signature-pairs.v1.json", render.PairsSchemaID, "ringside signature suggestions, merge, keep-apart, links and undo --json", reflect.TypeFor[render.Pairs]()},
 	{"signature-backfill.v1.json", render.BackfillSchemaID, "ringside signature backfill --json", reflect.TypeFor[render.Backfill]()},
 	{"symbol-index.v1.json", render.SymbolEntriesSchemaID, "ringside symbol index|fetch --json", reflect.TypeFor[render.SymbolEntries]()},
 	{"symbol-ize.v1.json", render.SymbolizedSchemaID, "ringside symbol ize --json", reflect.TypeFor[render.Symbolized]()},
