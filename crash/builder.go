@@ -55,6 +55,7 @@ const (
 type builder struct {
 	rep         Report
 	mem         *scratch
+	regs        map[string]string // to read registers into, empty between reports
 	key         streamKey
 	serial      int      // in the order of opening
 	cutOff      bool     // the input ended in it
@@ -135,6 +136,7 @@ func newBuilder(rec *klog.Record, boot *Boot, room *room, mem *scratch) *builder
 	r := &b.rep
 	r.Kind = KindUnknown
 	r.Frames, r.Evidence = spare(&mem.frames), spare(&mem.cited)
+	r.Registers = b.regs
 	r.Boot = rec.Boot
 	r.Span = rec.Span
 	r.Lines = LineRange{rec.Line, rec.Line}

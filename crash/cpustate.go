@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"slices"
 	"strings"
 
 	"ringside/klog"
@@ -61,13 +62,23 @@ func (b *builder) programCounter(s *stream, rec *klog.Record, l pcLine) {
 	s.ctx = ctx
 }
 
+// oncePC takes a stack's first frame away where that is the program counter
+// again, which was printed before it: most architectures but x86 walk from
+// there. Arm names the function without the place in it.
+func (b *builder) oncePC() {
+	f := b.rep.Frames
+	if len(f) < 2 || f[0].Context != "pc" || f[1].Inline || f[0].Function == "" || f[0].Function != f[1].Function {
+		return
+	}
+	if f[1].Offset == f[0].Offset || f[1].Offset == 0 {
+		b.rep.Frames = slices.Delete(f, 1, 2)
+	}
+}
+
 // register keeps the value of a register, if there is room for it.
 func (b *builder) register(name, value string) {
 	if len(b.rep.Registers) >= maxRegisters {
 		return
-	}
-	if b.rep.Registers == nil {
-		b.rep.Registers = make(map[string]string, 24)
 	}
 	b.rep.Registers[name] = value
 }

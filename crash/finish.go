@@ -49,7 +49,7 @@ func (p *Parser) Finish(st klog.Stats) *Document {
 	}
 	shareKernel(doc.Reports, doc.Dumps)
 	chain(doc.Reports)
-	doc.Waits = waitGraphs(doc)
+	doc.Waits = waitGraphs(doc, p.mem)
 	doc.Primary = primary(doc.Reports)
 	doc.note(st, p)
 	return doc
@@ -149,12 +149,10 @@ func (b *builder) finish(hardware string, open bool) {
 	if r.Taint == nil {
 		r.Taint = []string{}
 	}
-	if r.Registers == nil {
-		r.Registers = map[string]string{}
-	}
 	if r.Arch == "" {
 		r.Arch = archOf(r.Kernel, "")
 	}
+	b.oncePC()
 	r.waiting()
 	r.Guilty = b.chooseGuilty()
 	b.guiltyFile()

@@ -169,7 +169,7 @@ func (b *builder) candidates(guilty *Location) []Location {
 		return nil
 	}
 	frames, v := b.rep.Frames, viewOf(b.rep.Kind)
-	list := append(make([]Location, 0, maxCandidates), *guilty)
+	list := append(b.mem.listed[:0], *guilty)
 	add := func(l *Location) {
 		if l == nil || l.Function == "" || len(list) == maxCandidates {
 			return
@@ -203,7 +203,8 @@ func (b *builder) candidates(guilty *Location) []Location {
 			add(f.location("on the stack"))
 		}
 	}
-	return list
+	b.mem.listed = list
+	return slices.Clone(list)
 }
 
 // outermost returns the function that the outermost dispatcher on the stack

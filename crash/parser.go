@@ -24,8 +24,11 @@ type Options struct {
 // (a truncated archive, a limit) it returns the error together with the
 // document of what could be read.
 func Parse(ctx context.Context, r io.Reader, o Options) (*Document, error) {
-	p := NewParser(o)
-	rd := &p.mem.reader
+	// Nobody else sees this parser, so that it can be used again.
+	mem := scratches.Get().(*scratch)
+	p := &mem.parser
+	p.init(o, mem)
+	rd := &mem.reader
 	rd.Reset(r, klog.Options{MaxLine: o.MaxLine})
 	for n := 0; ; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
@@ -94,6 +97,12 @@ const maxStreams = 1024
 // NewParser returns a Parser. It panics if the package's own tables are wrong,
 // which its tests rule out.
 func NewParser(o Options) *Parser {
+	p := &Parser{}
+	p.init(o, scratches.Get().(*scratch))
+	return p
+}
+
+func (p *Parser) init(o Options, mem *scratch) {
 	g, err := sharedGrammar()
 	if err != nil {
 		panic(err)
@@ -101,8 +110,8 @@ func NewParser(o Options) *Parser {
 	if o.MaxReports <= 0 {
 		o.MaxReports = 10_000
 	}
-	mem := scratches.Get().(*scratch)
-	return &Parser{g: g, structure: sharedStructure(), mem: mem, max: o.MaxReports, streams: mem.streams, caps: captures{c: mem.caps}, bootIndex: -1, room: &room{maxItems}}
+	mem.room = room{maxItems}
+	*p = Parser{g: g, structure: sharedStructure(), mem: mem, max: o.MaxReports, streams: mem.streams, caps: captures{c: mem.caps}, bootIndex: -1, room: &mem.room}
 }
 
 // Record takes the next record of the log.

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"hash/maphash"
+	"maps"
 	"slices"
 	"sync"
 
@@ -25,6 +26,10 @@ type scratch struct {
 	idle    []*stream
 	windows []*window
 	reader  klog.Reader // of [Parse]
+	parser  Parser      // likewise
+	room    room        // of the parser at work
+	listed  []Location  // candidates
+	waits   *waitBuilder
 }
 
 // What a scratch may hold while nobody uses it.
@@ -41,6 +46,7 @@ var scratches = sync.Pool{New: func() any {
 func (s *scratch) release() {
 	clear(s.streams)
 	s.reader.Reset(nil, klog.Options{}) // and let go of the input
+	s.parser = Parser{}
 	scratches.Put(s)
 }
 
@@ -51,7 +57,7 @@ func (s *scratch) builder() *builder {
 		s.free = s.free[:n-1]
 		return b
 	}
-	return &builder{}
+	return &builder{regs: make(map[string]string, 24)}
 }
 
 // put takes a builder back whose report has been copied out.
@@ -60,8 +66,9 @@ func (s *scratch) put(b *builder) {
 		return
 	}
 	clear(b.sites)
+	clear(b.regs)
 	reuse(&s.aliens, b.aliens)
-	*b = builder{sites: b.sites[:0]}
+	*b = builder{sites: b.sites[:0], regs: b.regs}
 	s.free = append(s.free, b)
 }
 
@@ -84,6 +91,9 @@ func (s *scratch) detach(r *Report) {
 			st.Frames = own(st.Frames)
 		}
 	}
+	regs := make(map[string]string, len(r.Registers))
+	maps.Copy(regs, r.Registers)
+	r.Registers = regs
 	cited := r.Evidence
 	r.Evidence = slices.Clone(cited)
 	reuse(&s.cited, cited)
@@ -164,7 +174,7 @@ type names struct {
 
 // Bounds of names. A longer text is copied each time.
 const (
-	maxNames   = 1 << 11
+	maxNames   = 1 << 12
 	maxNameLen = 96
 )
 

@@ -72,7 +72,7 @@ const (
 )
 
 // waitGraphs builds the graphs of the boots in which something waits.
-func waitGraphs(doc *Document) []WaitGraph {
+func waitGraphs(doc *Document, mem *scratch) []WaitGraph {
 	var list []WaitGraph
 	var boots []int
 	for _, reports := range [][]Report{doc.Reports, doc.Dumps} {
@@ -83,7 +83,11 @@ func waitGraphs(doc *Document) []WaitGraph {
 		}
 	}
 	for _, boot := range boots {
-		w := newWaitBuilder(boot)
+		if mem.waits == nil {
+			mem.waits = newWaitBuilder()
+		}
+		w := mem.waits
+		w.g = WaitGraph{Boot: boot, Nodes: w.g.Nodes, Edges: w.g.Edges, Ends: []WaitEnd{}, Cycles: [][]int{}}
 		for i := range doc.Reports {
 			if doc.Reports[i].Boot == boot {
 				w.report(&doc.Reports[i], &i)
@@ -94,8 +98,12 @@ func waitGraphs(doc *Document) []WaitGraph {
 				w.report(&doc.Dumps[i], nil)
 			}
 		}
-		if g := w.finish(); len(g.Edges) > 0 {
-			list = append(list, g)
+		w.finish()
+		if len(w.g.Edges) > 0 {
+			list = append(list, w.take())
+		}
+		if w.reset(); w.large() {
+			mem.waits = nil
 		}
 	}
 	return list
@@ -116,19 +124,47 @@ type waitBuilder struct {
 	g       WaitGraph
 	byKey   map[string]int // node by kind and identity
 	waiting map[int]wait   // task node to what its stack waits for
-	held    map[string][]heldBy
-	asked   map[int]HeldLock // task node to the last lock of its list
-	edges   map[[2]int]int   // position in g.Edges
+	held    map[lockID][]heldBy
+	asked   map[int]*HeldLock // task node to the last lock of its list
+	edges   map[[2]int]int    // position in g.Edges
 }
+
+// lockID is which lock a list of held locks names.
+type lockID struct{ class, address string }
+
+func (l *HeldLock) id() lockID { return lockID{l.Lock, l.Address} }
 
 type heldBy struct {
 	node int
-	lock HeldLock
+	lock *HeldLock
 }
 
-func newWaitBuilder(boot int) *waitBuilder {
-	return &waitBuilder{g: WaitGraph{Boot: boot, Nodes: []WaitNode{}, Edges: []WaitEdge{}, Ends: []WaitEnd{}, Cycles: [][]int{}},
-		byKey: map[string]int{}, waiting: map[int]wait{}, held: map[string][]heldBy{}, asked: map[int]HeldLock{}, edges: map[[2]int]int{}}
+func newWaitBuilder() *waitBuilder {
+	return &waitBuilder{byKey: map[string]int{}, waiting: map[int]wait{}, held: map[lockID][]heldBy{}, asked: map[int]*HeldLock{}, edges: map[[2]int]int{}}
+}
+
+// reset makes w ready for another graph in the same memory.
+func (w *waitBuilder) reset() {
+	clear(w.g.Nodes[:cap(w.g.Nodes)])
+	clear(w.g.Edges)
+	w.g = WaitGraph{Nodes: w.g.Nodes[:0], Edges: w.g.Edges[:0]}
+	clear(w.byKey)
+	clear(w.waiting)
+	clear(w.held)
+	clear(w.asked)
+	clear(w.edges)
+}
+
+// take returns the graph in memory of its own.
+func (w *waitBuilder) take() WaitGraph {
+	g := w.g
+	g.Nodes, g.Edges = slices.Clone(g.Nodes), slices.Clone(g.Edges)
+	return g
+}
+
+// large reports whether w has grown too much to be kept for another log.
+func (w *waitBuilder) large() bool {
+	return cap(w.g.Nodes) > maxIdleItems || cap(w.g.Edges) > maxIdleItems
 }
 
 // node returns the node of this identity, made if need be; -1 if there are too
@@ -194,10 +230,11 @@ func (w *waitBuilder) report(r *Report, index *int) {
 		c := w.cpu(*r.CPU, r.Lines.First, r.Span)
 		w.edge(c, own, "runs it and does not come back", sureSaid, r.Lines.First, r.Span)
 	}
-	for _, l := range r.Locks {
+	for i := range r.Locks {
+		l := &r.Locks[i]
 		if t := w.task(l.Task, l.PID, l.LogLine, l.Span); t >= 0 {
 			w.asked[t] = l
-			w.held[l.Lock+" "+l.Address] = append(w.held[l.Lock+" "+l.Address], heldBy{t, l})
+			w.held[l.id()] = append(w.held[l.id()], heldBy{t, l})
 		}
 	}
 	for _, x := range r.Waits {
@@ -241,7 +278,7 @@ func (w *waitBuilder) victim(i int, r *Report, index *int) {
 	if n.State == "" && r.Kind == KindHungTask {
 		n.State = "D"
 	}
-	var stack []string
+	stack := make([]string, 0, min(len(r.Frames), maxTaskStack))
 	for k := range r.Frames {
 		if f := &r.Frames[k]; f.Reliable && f.Function != "" && !f.Inline && len(stack) < maxTaskStack {
 			stack = append(stack, inModule(baseName(f.Function), f.Module))

@@ -9,7 +9,7 @@ import (
 )
 
 // finish draws the edges that need all nodes, and finds the ends and the rings.
-func (w *waitBuilder) finish() WaitGraph {
+func (w *waitBuilder) finish() {
 	tasks := w.sortedTasks()
 	w.listed(tasks)
 	for _, t := range tasks {
@@ -22,7 +22,6 @@ func (w *waitBuilder) finish() WaitGraph {
 	w.prune()
 	w.rings()
 	w.ends()
-	return w.g
 }
 
 // listed draws what the lists of held locks say. Lockdep lists a lock from the
@@ -35,7 +34,7 @@ func (w *waitBuilder) listed(tasks []int) {
 			continue
 		}
 		what := orElse(w.waiting[t].what, "lock")
-		for _, h := range w.held[want.Lock+" "+want.Address] {
+		for _, h := range w.held[want.id()] {
 			if h.node == t || w.asked[h.node] == h.lock && w.couldWait(h.node) {
 				continue
 			}
@@ -173,12 +172,15 @@ func (w *waitBuilder) connectCPUs(tasks []int) {
 // prune drops the nodes that neither wait nor are waited for, and sleepers that
 // nobody waits for.
 func (w *waitBuilder) prune() {
+	if len(w.g.Edges) == 0 {
+		return
+	}
 	used := make([]bool, len(w.g.Nodes))
 	for _, e := range w.g.Edges {
 		used[e.From], used[e.To] = true, true
 	}
 	at := make([]int, len(w.g.Nodes))
-	var nodes []WaitNode
+	nodes := w.g.Nodes[:0]
 	for i, n := range w.g.Nodes {
 		if used[i] {
 			at[i] = len(nodes)
@@ -188,9 +190,7 @@ func (w *waitBuilder) prune() {
 	for i := range w.g.Edges {
 		w.g.Edges[i].From, w.g.Edges[i].To = at[w.g.Edges[i].From], at[w.g.Edges[i].To]
 	}
-	if nodes != nil {
-		w.g.Nodes = nodes
-	}
+	w.g.Nodes = nodes
 }
 
 // rings finds the cycles: from each node along its surest edge.
