@@ -3,6 +3,7 @@ package bundle
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 )
@@ -75,7 +76,7 @@ func sections(k Kind, r io.Reader, visit func(command string, line int, r io.Rea
 	s := &splitter{kind: k, r: bufio.NewReaderSize(r, 64<<10)}
 	for {
 		if err := s.skip(); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err
@@ -126,7 +127,7 @@ func (s *splitter) skip() error {
 // piece reads a line, or a part of a long one.
 func (s *splitter) piece() ([]byte, error) {
 	text, err := s.r.ReadSlice('\n')
-	if err == bufio.ErrBufferFull || len(text) > 0 && err == io.EOF {
+	if errors.Is(err, bufio.ErrBufferFull) || len(text) > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	if err != nil {

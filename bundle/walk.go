@@ -161,7 +161,7 @@ func zipSource(prefix string, z *zip.Reader) Source {
 // clean makes a name out of a path that an archive gives: it never leads out.
 func clean(name string) string {
 	name = path.Clean("/" + name)[1:]
-	return string(clipName(name))
+	return clipName(name)
 }
 
 func clipName(s string) string { return s[:min(len(s), 4096)] }
@@ -354,7 +354,7 @@ func (w *walker) members(prefix string, r io.Reader) error {
 	t := tar.NewReader(r)
 	for n := 0; ; n++ {
 		h, err := t.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if n == 0 && err != nil && w.ctx.Err() == nil {

@@ -58,6 +58,10 @@ func sameEvent(res *triage.Result, f triage.Finding) bool {
 func (p *printer) source(res *triage.Result) {
 	in := res.Document.Input
 	parts := []string{res.Format}
+	if res.Bundle != nil {
+		parts[0] = bundleName(res.Bundle.Kind) + " " + parts[0]
+		parts = append(parts, plural(res.Bundle.Files, "file"))
+	}
 	if len(res.Compression) > 0 {
 		parts = append(parts, strings.Join(res.Compression, " in "))
 	}

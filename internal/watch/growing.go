@@ -61,8 +61,8 @@ func (g *grower) Read(p []byte) (int, error) {
 // again turns to the file that now has the name, if it is another, and to the
 // beginning of a file that has become shorter.
 func (g *grower) again() error {
-	now, err := os.Stat(g.path)
-	if err != nil {
+	now, gone := os.Stat(g.path)
+	if gone != nil {
 		return nil // between two files: the next look may find it
 	}
 	old, err := g.f.Stat()
@@ -70,9 +70,9 @@ func (g *grower) again() error {
 		return err
 	}
 	if !os.SameFile(now, old) {
-		f, err := os.Open(g.path)
-		if err != nil {
-			return nil
+		f, gone := os.Open(g.path)
+		if gone != nil {
+			return nil // as above
 		}
 		g.f.Close()
 		g.f, g.at = f, 0

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,8 +28,7 @@ func (s serial) Open(ctx context.Context) (io.ReadCloser, error) {
 		return nil, &os.PathError{Op: "open", Path: s.path, Err: err}
 	}
 	if err := raw(fd, s.baud); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("set %s to %d baud: %w", s.path, s.baud, err)
+		return nil, errors.Join(fmt.Errorf("set %s to %d baud: %w", s.path, s.baud, err), unix.Close(fd))
 	}
 	return endWith(ctx, os.NewFile(uintptr(fd), s.path)), nil
 }

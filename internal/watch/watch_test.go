@@ -156,7 +156,7 @@ func (h *held) Open(ctx context.Context) (io.ReadCloser, error) {
 
 func (h *held) Read(p []byte) (int, error) {
 	n, err := h.slow.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		<-h.ctx.Done()
 		return 0, h.ctx.Err()
 	}
