@@ -2,7 +2,9 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -61,27 +63,25 @@ func (g *grower) Read(p []byte) (int, error) {
 // again turns to the file that now has the name, if it is another, and to the
 // beginning of a file that has become shorter.
 func (g *grower) again() error {
-	now, gone := os.Stat(g.path)
-	if gone != nil {
-		return nil // between two files: the next look may find it
-	}
 	old, err := g.f.Stat()
 	if err != nil {
 		return err
 	}
-	if !os.SameFile(now, old) {
-		f, gone := os.Open(g.path)
-		if gone != nil {
-			return nil // as above
-		}
-		g.f.Close()
-		g.f, g.at = f, 0
+	// Between two files there is none; the next look may find it.
+	f, err := os.Open(g.path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if now.Size() < g.at {
+	if err != nil {
+		return err
+	}
+	now, err := f.Stat()
+	if err == nil && !os.SameFile(now, old) {
+		g.f, f, g.at = f, g.f, 0
+	} else if err == nil && now.Size() < g.at {
 		g.at, err = g.f.Seek(0, io.SeekStart)
 	}
-	return err
+	return errors.Join(err, f.Close())
 }
 
 func (g *grower) Close() error { return g.f.Close() }
