@@ -149,6 +149,7 @@ func newCrashSignature(s Streams) *cobra.Command {
 func newCrashCompare(s Streams) *cobra.Command {
 	var (
 		out     output
+		at      recordAt
 		reportA int
 		reportB int
 	)
@@ -180,7 +181,11 @@ It exits with 1 if they differ at the portable level.`,
 					return usagef("%s: %w", args[i], err)
 				}
 			}
-			cmp := crash.Compare(rs[0], rs[1], nil)
+			weights, err := at.weights(c.Context(), rs[0], rs[1])
+			if err != nil {
+				return usage(err)
+			}
+			cmp := crash.Compare(rs[0], rs[1], weights)
 			err = out.write(s, func(w io.Writer, st render.Style) error {
 				if out.json {
 					return render.JSON(w, cmp)
@@ -201,6 +206,7 @@ It exits with 1 if they differ at the portable level.`,
 		},
 	}
 	out.flags(c, true)
+	at.flags(c)
 	c.Flags().IntVar(&reportA, "report-a", 0, "`N`umber of the report in A; 0 means the one that the log is about")
 	c.Flags().IntVar(&reportB, "report-b", 0, "`N`umber of the report in B")
 	return c

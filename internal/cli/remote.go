@@ -13,6 +13,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"ringside/crash"
+	"ringside/internal/record"
+	"ringside/similar"
 )
 
 // recordAt is a record that a verb asks: one behind a server, or one in a
@@ -83,4 +87,34 @@ func (r *recordAt) call(ctx context.Context, method, path, kind string, body io.
 		return nil, fmt.Errorf("%s answered %s, but not as a Ringside server does; check --server", base.Host, resp.Status)
 	}
 	return bytes.TrimSpace(answer), nil
+}
+
+// weights returns what a record has learned about the functions of two reports,
+// nil where none was named: then a function weighs by what it does.
+func (r *recordAt) weights(ctx context.Context, a, b *crash.Report) (m *similar.Model, err error) {
+	functions := record.FunctionsOf(a, b)
+	counts := &record.FunctionCounts{}
+	switch {
+	case r.data != "":
+		n, err := r.node(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer closing(&err, n.close)
+		if counts, err = n.record.FunctionCounts(ctx, functions); err != nil {
+			return nil, err
+		}
+	case r.server != "":
+		q := url.Values{"function": {strings.Join(functions, ",")}}
+		answer, err := r.call(ctx, http.MethodGet, "api/v1/function-counts?"+q.Encode(), "", nil)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(answer, counts); err != nil {
+			return nil, fmt.Errorf("read the server's counts: %w", err)
+		}
+	default:
+		return nil, nil
+	}
+	return counts.Model(), nil
 }

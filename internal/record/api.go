@@ -28,6 +28,8 @@ type Reader interface {
 	Similar(ctx context.Context, id string) ([]Similar, error)
 	SimilarTo(ctx context.Context, r io.Reader) (*SimilarTo, error)
 	SimilarToDocument(ctx context.Context, r io.Reader) (*SimilarTo, error)
+	// FunctionCounts tells what the record has learned about functions.
+	FunctionCounts(ctx context.Context, functions []string) (*FunctionCounts, error)
 	Suggestions(ctx context.Context, f SuggestionFilter) (*SuggestionPage, error)
 	Links(ctx context.Context, f LinkFilter) (*LinkPage, error)
 

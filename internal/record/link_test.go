@@ -281,3 +281,19 @@ func checkFrameCounts(t *testing.T, s *Service) {
 		t.Errorf("%d functions are counted wrongly; %d signatures counted, %d there", wrong, counted, signatures)
 	}
 }
+
+// What the record has learned is what two reports are compared by.
+func TestFunctionCounts(t *testing.T) {
+	s, _ := newService(t, openSQLite(t, t.TempDir()))
+	seedPair(t, s)
+	c, err := s.FunctionCounts(t.Context(), []string{"wren_tree", "lark_send", "never_seen"})
+	if err != nil || c.Signatures != 3 || len(c.Functions) != 2 || c.Functions[1] != (Facet{"wren_tree", 2}) {
+		t.Fatalf("counts %+v, %v", c, err)
+	}
+	if m := c.Model(); m.Weight("wren_tree") >= m.Weight("lark_send") || m.Weight("lark_send") >= m.Weight("never_seen") {
+		t.Errorf("weights %v, %v, %v: rare functions should say more", m.Weight("wren_tree"), m.Weight("lark_send"), m.Weight("never_seen"))
+	}
+	if _, err := s.FunctionCounts(t.Context(), make([]string, maxCounted+1)); !errors.Is(err, ErrInvalid) {
+		t.Errorf("too many functions: %v", err)
+	}
+}

@@ -80,6 +80,10 @@ type decisionInput struct {
 	Body BackfillDecision
 }
 
+type functionsInput struct {
+	Functions []string `query:"function" maxItems:"384" doc:"Portable names, separated by commas"`
+}
+
 // maxReport bounds a log that is only asked about.
 const maxReport = 32 << 20
 
@@ -108,6 +112,14 @@ func (s *server) sameness(api huma.API) {
 		}
 		a, err := ask(ctx, http.MaxBytesReader(in.w, in.r.Body, maxReport))
 		return &output[*record.SimilarTo]{a}, s.problem(ctx, err)
+	})
+
+	huma.Register(api, huma.Operation{
+		OperationID: "count-functions", Method: http.MethodGet, Path: "/api/v1/function-counts", Tags: []string{"signatures"},
+		Summary: "In how many signatures functions are: what stacks are weighed by", Errors: []int{http.StatusUnprocessableEntity},
+	}, func(ctx context.Context, in *functionsInput) (*output[*record.FunctionCounts], error) {
+		c, err := s.Record.FunctionCounts(ctx, in.Functions)
+		return &output[*record.FunctionCounts]{c}, s.problem(ctx, err)
 	})
 
 	huma.Register(api, huma.Operation{

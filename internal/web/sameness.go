@@ -148,7 +148,11 @@ func (s *site) comparePair(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if reports[0] != nil && reports[1] != nil {
-		c := crash.Compare(reports[0], reports[1], nil)
+		counts, err := s.svc.FunctionCounts(r.Context(), record.FunctionsOf(reports[0], reports[1]))
+		if err != nil {
+			return err
+		}
+		c := crash.Compare(reports[0], reports[1], counts.Model())
 		v.Comparison = &c
 	}
 	return s.show(w, r, "pair", layout{Title: "Compare two signatures", Section: "signatures", View: v})
