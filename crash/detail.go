@@ -29,6 +29,7 @@ var details = []detail{
 	{"ubsan/shift", "shift exponent {:rest}", "shift exponent 64 is too large for 32-bit type 'int'", KindUBSAN},
 	{"ubsan/load", "load of value {:rest}", "load of value 4 is not a valid value for type 'bool'", KindUBSAN},
 	{"workqueue/last", "last function: {guilty:sym}", "     last function: addrconf_dad_work", KindAtomicSleep},
+	{"workqueue/leaked", "preempt={:hex} lock={:any} RCU={:any} workfn={guilty:sym}", "     preempt=0x00000000 lock=0->1 RCU=0->0 workfn=ring_wqleak [ringfault]", KindAtomicSleep},
 	{"workqueue", "Workqueue: {workqueue:rest}", "Workqueue: events do_free_init", KindNone},
 	{"arm64/mem-abort", "Mem abort info:", "Mem abort info:", KindPageFault},
 	{"arm64/data-abort", "Data abort info:", "Data abort info:", KindPageFault},

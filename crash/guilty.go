@@ -19,7 +19,7 @@ func (b *builder) chooseGuilty() *Location {
 	if g := b.heldLock(v); g != nil {
 		return g
 	}
-	if b.named != nil && !v.has(b.named.Function) && !b.hang() {
+	if b.named != nil && !v.serves(b.named.Function, b.named.Module) && !b.hang() {
 		g := *b.named
 		g.Why = "named in the headline"
 		if r.Kind == KindWarning || r.Kind == KindFilesystem {
@@ -46,7 +46,7 @@ func (b *builder) chooseGuilty() *Location {
 			return b.placed(g)
 		}
 	}
-	if b.detailPC != nil && b.pc == nil && !v.has(b.detailPC.Function) {
+	if b.detailPC != nil && b.pc == nil && !v.serves(b.detailPC.Function, b.detailPC.Module) {
 		g := *b.detailPC
 		g.Why = "instruction pointer of the fault"
 		return b.placed(&g)
@@ -123,7 +123,7 @@ func (b *builder) stuckIn(frames []Frame, v view) *Location {
 func (b *builder) leastGeneral(frames []Frame, v view) *Location {
 	b.weak = true
 	const why = "the stack shows only infrastructure"
-	if len(b.sites) > 0 && b.rep.Class == ClassLocking && !v.has(b.sites[0].Function) {
+	if len(b.sites) > 0 && b.rep.Class == ClassLocking && !v.serves(b.sites[0].Function, b.sites[0].Module) {
 		b.weak = false
 		g := b.sites[0]
 		g.Why = "takes the lock"
@@ -138,9 +138,9 @@ func (b *builder) leastGeneral(frames []Frame, v view) *Location {
 		return b.placed(&g)
 	}
 	for _, general := range []func(role) bool{
-		func(r role) bool { return r == roleReport || r == roleLock || r == roleEntry },
-		func(r role) bool { return r == roleReport || r == roleEntry },
-		func(r role) bool { return r == roleReport },
+		func(r role) bool { return r == roleReport || r == roleCheck || r == roleLock || r == roleEntry },
+		func(r role) bool { return r == roleReport || r == roleCheck || r == roleEntry },
+		func(r role) bool { return r == roleReport || r == roleCheck },
 		func(r role) bool { return false },
 	} {
 		for i := range frames {
@@ -151,7 +151,7 @@ func (b *builder) leastGeneral(frames []Frame, v view) *Location {
 	}
 	for i := range frames {
 		f := &frames[i]
-		if f.Function != "" && !f.Inline && !v.has(f.Function) {
+		if f.Function != "" && !f.Inline && !v.serves(f.Function, f.Module) {
 			return b.placed(f.location("only unreliable frames"))
 		}
 	}
@@ -183,7 +183,7 @@ func (b *builder) candidates(guilty *Location) []Location {
 		frames = afterInterrupt(frames)
 		add(outermost(frames, v))
 	}
-	if b.named != nil && !v.has(b.named.Function) {
+	if b.named != nil && !v.serves(b.named.Function, b.named.Module) {
 		named := *b.named
 		named.Why = "named in the headline"
 		add(&named)
@@ -193,7 +193,7 @@ func (b *builder) candidates(guilty *Location) []Location {
 	}
 	from := slices.IndexFunc(frames, func(f Frame) bool { return f.Reliable && demangleRust(baseName(f.Function)) == guilty.Function })
 	for i := from + 1; i < len(frames) && len(list) < maxCandidates; i++ {
-		if f := &frames[i]; f.blamable() && v.n.role(f.Function) != roleReport && v.n.role(f.Function) != roleEntry {
+		if f := &frames[i]; f.blamable() && !slices.Contains([]role{roleReport, roleCheck, roleEntry}, v.n.role(f.Function)) {
 			add(f.location("called it"))
 		}
 	}
@@ -260,7 +260,7 @@ func (b *builder) jumped(frames []Frame, v view) *Location {
 	if b.executed() {
 		why = "called what may not be executed"
 	}
-	if b.link != nil && !v.has(b.link.Function) && !b.link.outside() {
+	if b.link != nil && !v.serves(b.link.Function, b.link.Module) && !b.link.outside() {
 		g := *b.link
 		g.Why = why
 		return &g
@@ -274,7 +274,7 @@ func (b *builder) jumped(frames []Frame, v view) *Location {
 	// The unwinder could not begin. A call leaves its return address on top of
 	// the stack, which is then the first that it guesses.
 	for i := range frames {
-		if f := &frames[i]; !f.Inline && f.Function != "" && !v.has(f.Function) {
+		if f := &frames[i]; !f.Inline && f.Function != "" && !v.serves(f.Function, f.Module) {
 			return f.location(why)
 		}
 	}
@@ -285,7 +285,7 @@ func (b *builder) jumped(frames []Frame, v view) *Location {
 // their address in a register and that says more than the stack: what calls
 // nobody need not have a frame.
 func (b *builder) lastCall(v view) *Location {
-	if b.link == nil || b.pc == nil || !v.has(b.pc.Function) || b.link.Function == b.pc.Function || b.link.outside() || v.has(b.link.Function) {
+	if b.link == nil || b.pc == nil || !v.serves(b.pc.Function, b.pc.Module) || b.link.Function == b.pc.Function || b.link.outside() || v.serves(b.link.Function, b.link.Module) {
 		return nil
 	}
 	g := *b.link
@@ -319,7 +319,7 @@ func firstCaller(frames []Frame, v view) *Frame {
 		if !f.blamable() {
 			continue
 		}
-		if !v.has(f.Function) || v.n.role(f.Function) == roleDispatch {
+		if !v.serves(f.Function, f.Module) || v.n.role(f.Function) == roleDispatch {
 			return f
 		}
 	}

@@ -21,6 +21,7 @@ type role uint8
 const (
 	roleNone     role = iota
 	roleReport        // finds or prints the report
+	roleCheck         // checks a counter, list or copy, often inlined
 	roleBytes         // moves or compares bytes
 	roleData          // a data structure's own code: trees, lists, bitmaps
 	roleAlloc         // the allocators
@@ -134,10 +135,22 @@ func viewOf(k Kind) view {
 // has reports whether function is there only for others.
 func (v view) has(function string) bool {
 	r := v.n.role(function)
-	if v.maker && r != roleReport && isMaker(function) {
+	if v.maker && r != roleReport && r != roleCheck && isMaker(function) {
 		return true
 	}
 	return r != roleNone && !slices.Contains(v.blamable, r)
+}
+
+// serves reports whether a function is there only for others. Allocators and
+// what reports are part of the kernel itself: a module's function of such a
+// name is the module's own.
+func (v view) serves(function, module string) bool {
+	if module != "" {
+		if r := v.n.role(function); r == roleAlloc || r == roleReport {
+			return false
+		}
+	}
+	return v.has(function)
 }
 
 // isMaker reports whether a function's name says that it makes something for

@@ -24,7 +24,7 @@ var reportFamilies = []family{
 		program_check_common_virt data_access_common instruction_access_common pgm_check_handler __do_pgm_check
 		do_protection_exception do_dat_exception do_trap_break do_trap_insn_illegal do_trap_load_fault handle_ri`},
 	{roleReport, "is a sanitizer or its hook (mm/kasan, mm/kfence, mm/kmsan, kernel/kcsan, lib/ubsan.c, kernel/kcov.c)", `
-		kasan_* __kasan_* ____kasan_* __asan_* __hwasan_* check_memory_region* check_region_inline report_invalid_free describe_* end_report
+		kasan_* __kasan_* ____kasan_* __asan_* __hwasan_* check_memory_region* check_region_inline check_slab_allocation check_page_allocation report_invalid_free describe_* end_report
 		complete_report_info object_err __msan_* kmsan_* __kmsan_* kcsan_* __kcsan_* __tsan_* kfence_* __kfence_* __sanitizer_*
 		ubsan_* __ubsan_* handle_overflow val_to_string handle_object_size_mismatch handle_misaligned_access`},
 	{roleReport, "checks an object's life (lib/debugobjects.c, mm/slub.c, mm/kmemleak.c, lib/ref_tracker.c)", `
@@ -32,7 +32,7 @@ var reportFamilies = []family{
 		debug_work_* debug_hrtimer_* debug_rcu_* timer_is_static_object work_is_static_object timer_fixup_* work_fixup_* hrtimer_fixup_*
 		slab_err slab_bug* slab_fix slab_pad_check check_bytes_and_report check_slab check_object free_debug_processing
 		alloc_debug_processing on_freelist set_alloc_info create_object* __create_object* kmemleak_* ref_tracker_*`},
-	{roleReport, "checks a counter, list or copy (lib/refcount.c, lib/list_debug.c, mm/usercopy.c, lib/string_helpers.c)", `
+	{roleCheck, "checks a counter, list or copy (lib/refcount.c, lib/list_debug.c, mm/usercopy.c, lib/string_helpers.c)", `
 		refcount_* __refcount_* kref_* percpu_ref_* __list_add_valid* __list_del_entry_valid* __list_add_or_panic
 		__list_del_entry* __list_add __list_del list_del list_add* list_del_init list_del_rcu list_move* list_splice* __hlist_del hlist_*
 		fortify_* __fortify_* usercopy_* __check_object_size check_heap_object __check_heap_object check_stack_object

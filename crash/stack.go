@@ -26,6 +26,7 @@ func stackNames(r *Report) []string {
 // the kernel uses it, the less its being on two stacks says.
 var rolePriors = map[role]float64{
 	roleReport:   0,
+	roleCheck:    0,
 	roleEntry:    0.05,
 	roleDispatch: 0.1,
 	roleBytes:    0.2,
