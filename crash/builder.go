@@ -210,6 +210,9 @@ func (b *builder) headline(f *Format, rec *klog.Record, c *captures, join bool) 
 	if aboutMemory(r.Kind) {
 		b.memoryLine(rec)
 	}
+	if aboutHardware(r.Kind) {
+		b.hardwareLine(rec)
+	}
 }
 
 func (b *builder) fault() *Fault {

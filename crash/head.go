@@ -31,6 +31,9 @@ func (p *Parser) head(s *stream, f *compiledFormat, rec *klog.Record) {
 		b := p.add(rec)
 		b.headline(f.Format, rec, &p.caps, false)
 		b.grow(rec)
+		if aboutHardware(f.Kind) {
+			p.machine, p.machineLeft = b, machineLines
+		}
 		return
 	case cur != nil && cur.bare && cur.stage == stageHead:
 		cur.headline(f.Format, rec, &p.caps, false)

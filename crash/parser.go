@@ -54,31 +54,33 @@ var sharedGrammar = sync.OnceValues(compileGrammar)
 // Parser finds reports in records. Feed it with [Parser.Record], then call
 // [Parser.Finish].
 type Parser struct {
-	g          *grammar
-	structure  *structureIndex
-	mem        *scratch
-	max        int
-	boots      []Boot
-	boot       *Boot // current
-	bootIndex  int
-	lostBoots  int
-	reports    []*builder
-	room       *room
-	serial     int // reports opened so far
-	dropped    int
-	streams    map[streamKey]*stream
-	open       int
-	lastKey    streamKey // of lastStream: most lines come from the same caller as the one before
-	lastStream *stream
-	caps       captures
-	ending     bool // the input has ended
-	stamped    bool // the kernel's time stamps have been seen
-	lastNMI    *builder
-	notes      []Note
-	split      bool // reads one of two sequences, which is not split again
-	records    int
-	asFrame    frameness // of the line at work
-	torn       int       // lines left in which a report may go on whose head is lost
+	g           *grammar
+	structure   *structureIndex
+	mem         *scratch
+	max         int
+	boots       []Boot
+	boot        *Boot // current
+	bootIndex   int
+	lostBoots   int
+	reports     []*builder
+	room        *room
+	serial      int // reports opened so far
+	dropped     int
+	streams     map[streamKey]*stream
+	open        int
+	lastKey     streamKey // of lastStream: most lines come from the same caller as the one before
+	lastStream  *stream
+	caps        captures
+	ending      bool // the input has ended
+	stamped     bool // the kernel's time stamps have been seen
+	lastNMI     *builder
+	notes       []Note
+	split       bool // reads one of two sequences, which is not split again
+	records     int
+	asFrame     frameness // of the line at work
+	machine     *builder  // the last report about the hardware, which is not an open one
+	machineLeft int       // lines left in which it may go on
+	torn        int       // lines left in which a report may go on whose head is lost
 }
 
 // streamKey tells streams apart: printk callers of one kernel, and the kernels
@@ -128,7 +130,7 @@ func (p *Parser) Record(rec *klog.Record) {
 	} else if p.torn > 0 {
 		p.torn--
 	}
-	if p.open == 0 && p.torn == 0 && !p.g.maybe(rec.Text) {
+	if p.open == 0 && p.torn == 0 && p.machineLeft == 0 && !p.g.maybe(rec.Text) {
 		return
 	}
 	p.examine(rec)
@@ -162,6 +164,12 @@ func (p *Parser) read(s *stream, rec *klog.Record) (head bool) {
 	if f := p.headline(text); f != nil && !foreign && (!f.Bare || rec.HasTime || rec.Origin == klog.OriginKernel || rec.Level >= 0) {
 		p.head(s, f, rec)
 		return true
+	}
+	if p.machineLeft > 0 {
+		if p.machineLeft--; p.machine.hardwareLine(rec) {
+			p.machineLeft = machineLines
+			return false
+		}
 	}
 	trimmed := trimBlanks(text)
 	if part := p.structure.of(trimmed); part != partNone && p.part(s, part, rec, trimmed) {
@@ -263,6 +271,7 @@ func (p *Parser) stream(rec *klog.Record) *stream {
 func (p *Parser) startBoot(rec *klog.Record) {
 	p.closeAll()
 	p.bootIndex = rec.Boot
+	p.machine, p.machineLeft = nil, 0
 	p.lastNMI = nil
 	if len(p.boots) >= maxBoots {
 		p.boot = nil

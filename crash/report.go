@@ -85,8 +85,9 @@ type Report struct {
 	Workers       []Worker          `json:"workers,omitempty"`
 	RCUBlockers   []RCUBlocker      `json:"rcu_blockers,omitempty"`
 	Fault         *Fault            `json:"fault,omitempty"`
-	Memory        *Memory           `json:"memory,omitempty"` // of a report about memory
-	Taint         []string          `json:"taint"`            // named, e.g. "proprietary-module"
+	Memory        *Memory           `json:"memory,omitempty"`         // of a report about memory
+	HardwareError *HardwareError    `json:"hardware_error,omitempty"` // of a report about the hardware
+	Taint         []string          `json:"taint"`                    // named, e.g. "proprietary-module"
 	TaintFlags    string            `json:"taint_flags,omitempty"`
 	Modules       []Module          `json:"modules,omitempty"`
 	Registers     map[string]string `json:"registers"`
