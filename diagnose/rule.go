@@ -40,6 +40,7 @@ var rules = []rule{
 	{"hang/waits-for-lock", waitsForLock},
 	{"hang/victim-of-stall", victimOfStall},
 	{"module/out-of-tree", outOfTree},
+	{"hardware/part", faultyPart},
 	{"hardware/taint", hardwareTaint},
 	{"oom/high-order", highOrder},
 }

@@ -50,6 +50,7 @@ func Markdown(w io.Writer, res *triage.Result) error {
 		row("Security", markdownSecurity(f.Security))
 		row("Signature", fmt.Sprintf("portable `%s`, stack `%s`, family `%s` (%s)", r.Signature.Portable, r.Signature.Stack, r.Signature.Family, r.Signature.Algorithm))
 		p.markdownMemory(r.Memory)
+		p.markdownHardware(r.HardwareError)
 		p.markdownFault(f.Fault)
 		p.line("\n## Evidence\n\n```")
 		for _, l := range f.Excerpt {

@@ -113,6 +113,7 @@ func (p *printer) finding(res *triage.Result, f *triage.Finding) {
 		p.line("  %s  %s", p.s.paint(notice, place), p.s.paint(faint, g.Why))
 	}
 	p.memory(r.Memory)
+	p.hardware(r.HardwareError)
 	p.fault(f.Fault)
 	p.excerpt(f)
 	p.stack(r)
