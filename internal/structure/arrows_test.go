@@ -41,7 +41,7 @@ var rooms = []struct {
 	{"internal/structure", nil},
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
-		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol",
+		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
 
