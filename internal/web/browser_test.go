@@ -19,6 +19,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"ringside/internal/record"
 )
 
 // browser drives a headless Chromium over the UI of a fleet, and collects what
@@ -373,6 +375,29 @@ func TestBrowserWidths(t *testing.T) {
 			}
 			if got := b.eval(looks); got != "" {
 				t.Errorf("%s at %d px:\n%s", path, width, got)
+			}
+		}
+	}
+}
+
+// TestBrowserRules opens the page of rules that wait for a decision, with a diff
+// and conflicts, and a comparison with long names on both sides.
+func TestBrowserRules(t *testing.T) {
+	f := newFleet(t, func(c *Config) { c.Service = &newer{Record: c.Service, state: record.BackfillReady} })
+	b := newBrowser(t, f)
+	pages := []string{"/admin/rules", "/signatures/compare?a=" + f.signature("rcustall") + "&b=" + f.signature("null_in_thread")}
+	for _, width := range []int64{360, 1440} {
+		for _, dark := range []bool{false, true} {
+			b.size(width, 900)
+			b.dark(dark)
+			for _, path := range pages {
+				b.open(path)
+				if over := b.eval(overflow); over != "" {
+					t.Errorf("%s at %d px is too wide: %s", path, width, over)
+				}
+				if got := b.eval(looks); got != "" {
+					t.Errorf("%s at %d px, dark %v:\n%s", path, width, dark, got)
+				}
 			}
 		}
 	}

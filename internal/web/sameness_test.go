@@ -38,7 +38,7 @@ func (n *newer) DecideBackfill(_ context.Context, accept bool, _ string) (*recor
 func TestMergePages(t *testing.T) {
 	f := newFleet(t)
 	a, b := f.signature("lkdtm_WRITE_RO"), f.signature("null_in_thread")
-	wants(t, f.get("/signatures/compare?a="+a+"&b="+b).Body.String(), "Compare two signatures", "they meet at", "What the signatures are made from", "Weight", "guilty function")
+	wants(t, f.get("/signatures/compare?a="+a+"&b="+b).Body.String(), "Compare two signatures", "they meet at no level", "What the signatures are made from", "Weight", "guilty function")
 	if w := f.get("/signatures/compare?a=" + a + "&b=nosuch"); w.Code != http.StatusNotFound {
 		t.Errorf("compare with nothing: status %d", w.Code)
 	}
