@@ -297,3 +297,38 @@ func TestFunctionCounts(t *testing.T) {
 		t.Errorf("too many functions: %v", err)
 	}
 }
+
+// A group is counted where only a member crashed, and whoever stands for it was
+// only ever a consequence.
+func TestOverviewCountsGroups(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *store.DB) {
+		s, _ := newService(t, db)
+		take(t, s, "web1", "REPORT kind=warning fn=first\nREPORT kind=bug fn=beside stack=beside,x by=0\n", collected(testStart.AddDate(0, 0, -60)))
+		take(t, s, "web2", "REPORT kind=bug fn=member stack=member,x\n", collected(testStart.Add(-time.Hour)))
+		leader, member := idOf(t, s, "bug in beside"), idOf(t, s, "bug in member")
+		if _, err := s.Link(t.Context(), LinkChange{A: leader, B: member, Kind: LinkMust}); err != nil {
+			t.Fatal(err)
+		}
+		o, err := s.Overview(t.Context(), OverviewQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Totals.Signatures != 1 {
+			t.Errorf("%d signatures crashed lately, want the group", o.Totals.Signatures)
+		}
+		at := slices.IndexFunc(o.New, func(v Signature) bool { return v.ID == leader })
+		if len(o.New) != 2 || at < 0 || o.New[at].Crashes != 1 || o.New[at].Merged != 2 {
+			t.Errorf("new %+v: want the group with its member's crash", o.New)
+		}
+		p, err := s.Signatures(t.Context(), SignatureFilter{})
+		if err != nil || !slices.Contains(p.Facets.Kinds, Facet{"bug", 1}) {
+			t.Errorf("kinds %+v, %v: want the group once", p.Facets.Kinds, err)
+		}
+		if _, err := s.ChangeSignature(t.Context(), member, SignatureChange{State: new(StateResolved)}); err != nil {
+			t.Fatal(err)
+		}
+		if o, err = s.Overview(t.Context(), OverviewQuery{}); err != nil || !slices.Contains(o.States, Facet{"resolved", 1}) {
+			t.Errorf("states %+v, %v", o.States, err)
+		}
+	})
+}

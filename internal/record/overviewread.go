@@ -55,9 +55,10 @@ func (s *Service) overviewTotals(ctx context.Context, q store.Querier, o *Overvi
 	if err := q.QueryRowContext(ctx, `select
 		(select coalesce(sum(crashes), 0) from class_daily where day >= $1 and day <= $2),
 		(select coalesce(sum(crashes), 0) from class_daily where day >= $3 and day < $1),
-		(select count(*) from signatures s where last_seen >= $4 and crashes > 0 and `+sigListed+`),
-		(select count(*) from signatures s where first_seen >= $4 and crashes > 0 and `+sigListed+`),
-		(select count(*) from signatures s where first_seen >= $5 and first_seen < $4 and crashes > 0 and `+sigListed+`),
+		(select count(*) from signatures s where (s.last_seen >= $4 or s.group_id = s.id
+			and exists (select 1 from signatures m where m.group_id = s.id and m.last_seen >= $4)) and `+sigCounted+` and `+sigListed+`),
+		(select count(*) from signatures s where first_seen >= $4 and `+sigCounted+` and `+sigListed+`),
+		(select count(*) from signatures s where first_seen >= $5 and first_seen < $4 and `+sigCounted+` and `+sigListed+`),
 		(select count(*) from hosts where last_crash >= $4),
 		(select count(*) from hosts),
 		exists (select 1 from receipts where demo)`,
@@ -67,7 +68,7 @@ func (s *Service) overviewTotals(ctx context.Context, q store.Querier, o *Overvi
 		return err
 	}
 	var err error
-	o.States, err = store.Collect(ctx, q, `select state, count(*) from signatures s where crashes > 0 and `+sigListed+` group by state order by 2 desc, 1`, nil,
+	o.States, err = store.Collect(ctx, q, `select state, count(*) from signatures s where `+sigCounted+` and `+sigListed+` group by state order by 2 desc, 1`, nil,
 		func(scan func(...any) error) (f Facet, err error) { return f, scan(&f.Value, &f.Count) })
 	return err
 }
@@ -80,8 +81,8 @@ func (s *Service) overviewSignatures(ctx context.Context, q store.Querier, o *Ov
 		query string
 		args  []any
 	}{
-		{&o.Regressed, sigTables + `where s.state = 'regressed' and s.crashes > 0 and ` + sigListed + ` order by s.state_since desc, s.id desc limit $1`, []any{top}},
-		{&o.New, sigTables + `where s.state = 'new' and s.crashes > 0 and ` + sigListed + ` order by s.first_seen desc, s.id desc limit $1`, []any{top}},
+		{&o.Regressed, sigTables + `where s.state = 'regressed' and ` + sigCounted + ` and ` + sigListed + ` order by s.state_since desc, s.id desc limit $1`, []any{top}},
+		{&o.New, sigTables + `where s.state = 'new' and ` + sigCounted + ` and ` + sigListed + ` order by s.first_seen desc, s.id desc limit $1`, []any{top}},
 		{&o.Rising, sigTables + `join (select signature_id, recent, previous from (select signature_id,
 				sum(case when day >= $2 then crashes else 0 end) as recent, sum(case when day < $2 then crashes else 0 end) as previous
 				from ` + sigDays + ` where day >= $3 and day <= $4 group by signature_id) x

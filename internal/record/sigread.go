@@ -31,6 +31,8 @@ const (
 		where m.group_id is not null and x.kernel_id <> '' group by m.group_id) gk on gk.group_id = s.id `
 	// sigListed is what lists show: who stands for itself or for a group.
 	sigListed = `s.replaced_by = '' and (s.group_id is null or s.group_id = s.id)`
+	// sigCounted is what has a crash: its own, or one of the group's.
+	sigCounted = `(s.crashes > 0 or s.group_id = s.id and exists (select 1 from signatures m where m.group_id = s.id and m.crashes > 0))`
 	// sigDays is the daily roll-up by who stands for a signature.
 	sigDays = ` (select coalesce(m.group_id, d.signature_id) as signature_id, d.day, d.crashes from signature_daily d
 		left join (select id, group_id from signatures where group_id is not null) m on m.id = d.signature_id) sd `
@@ -235,10 +237,10 @@ func facets(ctx context.Context, q store.Querier) (f Facets, err error) {
 		to    *[]Facet
 		query string
 	}{
-		{&f.States, `select state, count(*) from signatures s where crashes > 0 and ` + sigListed + ` group by state order by 2 desc, 1`},
-		{&f.Classes, `select class, count(*) from signatures s where crashes > 0 and ` + sigListed + ` group by class order by 2 desc, 1`},
-		{&f.Kinds, `select kind, count(*) from signatures s where crashes > 0 and ` + sigListed + ` group by kind order by 2 desc, 1`},
-		{&f.Owners, `select owner, count(*) from signatures s where crashes > 0 and owner <> '' and ` + sigListed + ` group by owner order by 2 desc, 1 limit 50`},
+		{&f.States, `select state, count(*) from signatures s where ` + sigCounted + ` and ` + sigListed + ` group by state order by 2 desc, 1`},
+		{&f.Classes, `select class, count(*) from signatures s where ` + sigCounted + ` and ` + sigListed + ` group by class order by 2 desc, 1`},
+		{&f.Kinds, `select kind, count(*) from signatures s where ` + sigCounted + ` and ` + sigListed + ` group by kind order by 2 desc, 1`},
+		{&f.Owners, `select owner, count(*) from signatures s where ` + sigCounted + ` and owner <> '' and ` + sigListed + ` group by owner order by 2 desc, 1 limit 50`},
 		{&f.Kernels, `select k.release, count(distinct sk.signature_id) from kernels k
 			join signature_kernels sk on sk.kernel_id = k.id and sk.crashes > 0
 			group by k.release order by max(k.first_seen) desc, 1 limit 50`},
