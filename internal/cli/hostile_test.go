@@ -359,10 +359,13 @@ func TestTerminal(t *testing.T) {
 	bad := func(r rune) bool {
 		return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == utf8.RuneError
 	}
-	for _, verb := range []string{"triage", "triage --markdown", "crash parse", "crash signature"} {
+	for verb, want := range map[string]int{
+		"triage --each": exitUsage, "triage --each --markdown": exitUsage, "crash parse": exitUsage, "crash signature": exitUsage,
+		"triage": exitDone, "triage --markdown": exitDone, // of a bundle, a dump is a member like others
+	} {
 		var out, errs bytes.Buffer
 		code := Main(t.Context(), append(strings.Fields(verb), dir), Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
-		if code != exitUsage || !strings.Contains(out.String(), "null-ptr-deref") {
+		if code != want || !strings.Contains(out.String(), "null-ptr-deref") {
 			t.Errorf("%s: exit code %d\n%q\n%q", verb, code, out.String(), errs.String())
 		}
 		for name, text := range map[string]string{"output": out.String(), "standard error": errs.String()} {

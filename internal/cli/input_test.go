@@ -75,7 +75,7 @@ func TestFolder(t *testing.T) {
 	}
 
 	var out, errs bytes.Buffer
-	if code := Main(t.Context(), []string{"triage", dir}, Streams{Out: &out, Err: &errs}); code != exitUsage {
+	if code := Main(t.Context(), []string{"triage", "--each", dir}, Streams{Out: &out, Err: &errs}); code != exitUsage {
 		t.Errorf("triage: exit code %d", code)
 	}
 	if n := strings.Count(out.String(), "null-ptr-deref in null_in_thread [labcrash]\n"); n < 5 {
@@ -84,6 +84,19 @@ func TestFolder(t *testing.T) {
 	for _, text := range []string{"c.vmcore: this is vmcore-kdump", "d.empty: it is empty", "e.junk: these are bytes of no known kind"} {
 		if !strings.Contains(errs.String(), text) {
 			t.Errorf("triage does not say %q: %s", text, errs.String())
+		}
+	}
+
+	// As one report: the same event in five logs is told once, and what is wrong
+	// with a member is told with it.
+	out.Reset()
+	if code := Main(t.Context(), []string{"triage", dir}, Streams{Out: &out, Err: &errs}); code != exitDone {
+		t.Errorf("triage of the folder: exit code %d", code)
+	}
+	for _, text := range []string{"OOPS  null-ptr-deref in null_in_thread [labcrash]", "in a.log; the same event in b.log.xz, f.log.gz, g/deep.log, h/other.log",
+		"c.vmcore is a memory dump", "gzip archive is cut short"} {
+		if strings.Count(out.String(), text) != 1 {
+			t.Errorf("triage of the folder does not say %q once:\n%s", text, out.String())
 		}
 	}
 }
