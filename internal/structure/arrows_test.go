@@ -26,6 +26,7 @@ var rooms = []struct {
 	{"diagnose", []string{"crash", "klog", "insn"}},
 	{"symbol", nil},
 	{"bundle", []string{"artefact"}},
+	{"vmcore/dump", nil},
 
 	// The product.
 	{"docs", nil},
@@ -51,7 +52,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "vmcore/dump"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
