@@ -62,6 +62,9 @@ func (f *File) Info() Info {
 			if k.ramErr != nil {
 				k.warn("the bitmap of RAM cannot be read to its end: %v", k.ramErr)
 			}
+			if k.ram.merged {
+				k.warn("RAM is in more than %d pieces: small holes between them are not told from it", maxRanges)
+			}
 			f.info.Warnings = k.warnings
 		}
 	})

@@ -24,8 +24,8 @@ func parseNotes(b []byte, at int64, order binary.ByteOrder) ([]Note, error) {
 	for pos := 0; pos+12 <= len(b); {
 		namesz, descsz := order.Uint32(b[pos:]), order.Uint32(b[pos+4:])
 		typ := order.Uint32(b[pos+8:])
-		if namesz == 0 && descsz == 0 && typ == 0 {
-			pos += 4 // padding: per-CPU areas are larger than their note
+		if namesz == 0 {
+			pos += 4 // padding: every note has an owner, per-CPU areas end in zeros
 			continue
 		}
 		if namesz > noteNameMax {
