@@ -25,6 +25,9 @@ var rooms = []struct {
 	{"insn", nil},
 	{"diagnose", []string{"crash", "klog", "insn"}},
 	{"symbol", nil},
+	{"symbol/btf", nil},
+	{"symbol/orc", nil},
+	{"symbol/kallsyms", nil},
 	{"bundle", []string{"artefact"}},
 	{"vmcore/dump", nil},
 
@@ -52,7 +55,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "vmcore/dump"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
