@@ -14,6 +14,7 @@ import (
 // descriptors in the order of the second, and compressed pages.
 type kdump struct {
 	head     kdumpHead
+	src      *source // the first that was given; any has all but the pages
 	pageSize uint64
 	parts    []*part // ascending, without holes
 	codecs   *codecs
@@ -60,7 +61,7 @@ type descBlock struct {
 var errBitmapCut = errors.New("the bitmap of pages is cut off")
 
 func openKdump(sources []*source) (*kdump, error) {
-	k := &kdump{codecs: newCodecs()}
+	k := &kdump{codecs: newCodecs(), src: sources[0]}
 	var whole []string
 	for i, s := range sources {
 		h, err := readKdumpHead(s)
@@ -85,11 +86,10 @@ func openKdump(sources []*source) (*kdump, error) {
 	if len(sources) > 1 && len(whole) > 0 {
 		return nil, fmt.Errorf("%s is a whole dump and no part of a split one: give it alone", whole[0])
 	}
-	first := k.parts[0].src
 	slices.SortStableFunc(k.parts, func(a, b *part) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end))
 	})
-	if err := k.fillHoles(first); err != nil {
+	if err := k.fillHoles(); err != nil {
 		return nil, err
 	}
 	for _, p := range k.parts {
@@ -130,12 +130,12 @@ func sameDump(a, b kdumpHead, nameA, nameB string) error {
 
 // fillHoles puts parts without content where files of a set were not given.
 // Each file has the bitmaps of all, so what is missing is known.
-func (k *kdump) fillHoles(src *source) error {
+func (k *kdump) fillHoles() error {
 	var out []*part
 	pos := uint64(0)
 	hole := func(end uint64) {
 		if pos < end {
-			out = append(out, &part{src: src, start: pos, end: end, missing: true})
+			out = append(out, &part{src: k.src, start: pos, end: end, missing: true})
 			k.warn("the part of the split set with pages %#x to %#x was not given", pos, end)
 		}
 	}
@@ -284,21 +284,11 @@ func (k *kdump) present(pfn uint64) bool {
 func (k *kdump) readRAM() {
 	k.ramOnce.Do(func() {
 		off, end, _ := k.bitmapAt(0)
-		src := k.anySource()
 		cut := end
-		k.ramErr = eachChunk(src, off, 0, end, func(first uint64, words []byte) {
+		k.ramErr = eachChunk(k.src, off, 0, end, func(first uint64, words []byte) {
 			k.pages += k.ram.addBits(first, words)
 		}, &cut)
 	})
-}
-
-func (k *kdump) anySource() *source {
-	for _, p := range k.parts {
-		if !p.missing {
-			return p.src
-		}
-	}
-	return k.parts[0].src
 }
 
 // isRAM says whether a page that is not in the dump exists. With one bitmap
@@ -335,7 +325,7 @@ func (k *kdump) count() (pages, present uint64) {
 
 // readNotes returns the notes and VMCOREINFO, which older headers have apart.
 func (k *kdump) readNotes() (info []byte, notes []Note) {
-	s, h := k.anySource(), k.head
+	s, h := k.src, k.head
 	section := func(what string, at int64, size, limit uint64) []byte {
 		if size == 0 {
 			return nil
