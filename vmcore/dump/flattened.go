@@ -53,10 +53,10 @@ func openFlattened(in Input) (*flattened, error) {
 				want = 16
 			}
 			n, err := src.read(buf[:want], pos)
+			if ends := errors.Is(err, io.ErrUnexpectedEOF); err != nil && !ends && n < 16 {
+				return nil, fmt.Errorf("%s: reading a flattened record at offset %#x: %w", in.Name, pos, err)
+			}
 			if n < 16 {
-				if !errors.Is(err, io.ErrUnexpectedEOF) {
-					return nil, fmt.Errorf("%s: reading a flattened record at offset %#x: %w", in.Name, pos, err)
-				}
 				f.cut = fmt.Errorf("the flattened stream ends at offset %#x without its end record", pos)
 				break
 			}

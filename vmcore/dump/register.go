@@ -25,17 +25,17 @@ var registers = map[elf.Machine][]string{
 }
 
 // cpus takes what describes processors out of notes: PRSTATUS, and QEMU's
-// beside it. The rest is returned as it is, and so is all where the machine's
-// layout is not known.
+// beside it. The rest is returned as it is, and so is PRSTATUS where the
+// machine's layout is not known.
 func cpus(notes []Note, machine elf.Machine, order binary.ByteOrder) (list []CPU, rest []Note) {
 	names, known := registers[machine]
-	if !known {
-		return nil, notes
-	}
+	// QEMU calls the machine an i386 when the first CPU is not in long mode; its
+	// own note is that of a 64-bit CPU all the same.
+	x86 := machine == elf.EM_X86_64 || machine == elf.EM_386
 	var controls []*CPU
 	for _, n := range notes {
 		switch {
-		case n.Name == "CORE" && n.Type == ntPRStatus && len(n.Desc) >= prRegs+8*len(names):
+		case known && n.Name == "CORE" && n.Type == ntPRStatus && len(n.Desc) >= prRegs+8*len(names):
 			c := CPU{Index: len(list), PID: int(int32(order.Uint32(n.Desc[prPID:])))}
 			c.Regs.Named = make([]Reg, len(names))
 			for i, name := range names {
@@ -43,7 +43,7 @@ func cpus(notes []Note, machine elf.Machine, order binary.ByteOrder) (list []CPU
 			}
 			c.Regs.point(machine)
 			list = append(list, c)
-		case n.Name == "QEMU" && n.Type == 0 && machine == elf.EM_X86_64 && len(n.Desc) >= qemuState:
+		case n.Name == "QEMU" && n.Type == 0 && x86 && len(n.Desc) >= qemuState:
 			controls = append(controls, qemuCPU(n.Desc))
 		default:
 			rest = append(rest, n)
