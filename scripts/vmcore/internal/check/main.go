@@ -1,0 +1,4 @@
+// Command check compares triage results with the lab's labels.
+package main
+
+func main() {}
