@@ -1,7 +1,6 @@
 package dump
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/anchore/go-lzo"
 	"github.com/klauspost/compress/s2"
-	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -26,14 +24,9 @@ const (
 // codecs keeps decompressors for the next page: setting one up costs more than
 // using it.
 type codecs struct {
-	scratch sync.Pool // *[]byte, what is read of the file
-	zlib    sync.Pool // *inflater
-	zstd    func() (*zstd.Decoder, error)
-}
-
-type inflater struct {
-	in bytes.Reader
-	z  io.ReadCloser
+	scratch   sync.Pool // *[]byte, what is read of the file
+	inflaters sync.Pool // *inflater
+	zstd      func() (*zstd.Decoder, error)
 }
 
 func newCodecs() *codecs {
@@ -78,7 +71,12 @@ func (c *codecs) page(buf []byte, src *source, off int64, size int, flags uint32
 func (c *codecs) decompress(buf, in []byte, flags uint32) (n int, name string, err error) {
 	switch flags & flagAny {
 	case flagZlib:
-		n, err = c.inflate(buf, in)
+		z, _ := c.inflaters.Get().(*inflater)
+		if z == nil {
+			z = &inflater{}
+		}
+		n, err = z.zlib(buf, in)
+		c.inflaters.Put(z)
 		return n, "zlib", err
 	case flagLZO:
 		n, err = lzo.Decompress(in, buf)
@@ -98,37 +96,6 @@ func (c *codecs) decompress(buf, in []byte, flags uint32) (n int, name string, e
 		return len(out), "zstd", err
 	}
 	return 0, fmt.Sprintf("compression %#x", flags), errors.New("is not known")
-}
-
-func (c *codecs) inflate(buf, in []byte) (int, error) {
-	z, _ := c.zlib.Get().(*inflater)
-	if z == nil {
-		z = &inflater{}
-	}
-	defer c.zlib.Put(z)
-	z.in.Reset(in)
-	var err error
-	if z.z == nil {
-		z.z, err = zlib.NewReader(&z.in)
-	} else {
-		err = z.z.(zlib.Resetter).Reset(&z.in, nil)
-	}
-	if err != nil {
-		return 0, err
-	}
-	n, err := io.ReadFull(z.z, buf)
-	if err != nil {
-		return n, err
-	}
-	// One byte more: to have the checksum looked at, and to see what is too long.
-	var one [1]byte
-	switch m, err := z.z.Read(one[:]); {
-	case m > 0:
-		return n, errors.New("it is longer than a page")
-	case err != io.EOF:
-		return n, err
-	}
-	return n, nil
 }
 
 // hideEOF keeps an error's text and not its kind.
