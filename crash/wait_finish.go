@@ -20,8 +20,8 @@ func (w *waitBuilder) finish() {
 	w.inferHolders(tasks)
 	w.connectCPUs(tasks)
 	w.prune()
-	w.rings()
-	w.ends()
+	w.g.rings()
+	w.g.ends()
 }
 
 // listed draws what the lists of held locks say. Lockdep lists a lock from the
@@ -193,16 +193,24 @@ func (w *waitBuilder) prune() {
 	w.g.Nodes = nodes
 }
 
+// Finish finds the rings and the ends of a graph whose nodes and edges somebody
+// else has put together.
+func (g *WaitGraph) Finish() {
+	g.Ends, g.Cycles = []WaitEnd{}, [][]int{}
+	g.rings()
+	g.ends()
+}
+
 // rings finds the cycles: from each node along its surest edge.
-func (w *waitBuilder) rings() {
-	next := w.surest()
-	state := make([]int, len(w.g.Nodes)) // 0 unseen, otherwise the walk that saw it
-	for start := range w.g.Nodes {
+func (g *WaitGraph) rings() {
+	next := g.surest()
+	state := make([]int, len(g.Nodes)) // 0 unseen, otherwise the walk that saw it
+	for start := range g.Nodes {
 		path := []int{}
 		for i := start; ; {
 			if state[i] != 0 {
 				if at := slices.Index(path, i); at >= 0 && state[i] == start+1 {
-					w.g.Cycles = append(w.g.Cycles, path[at:])
+					g.Cycles = append(g.Cycles, path[at:])
 				}
 				break
 			}
@@ -218,9 +226,9 @@ func (w *waitBuilder) rings() {
 }
 
 // surest returns for each node the edge that it most surely waits along.
-func (w *waitBuilder) surest() map[int]int {
+func (g *WaitGraph) surest() map[int]int {
 	next, sure := map[int]int{}, map[int]float64{}
-	for _, e := range w.g.Edges {
+	for _, e := range g.Edges {
 		if e.Confidence > sure[e.From] {
 			next[e.From], sure[e.From] = e.To, e.Confidence
 		}
@@ -229,15 +237,15 @@ func (w *waitBuilder) surest() map[int]int {
 }
 
 // ends counts for each node without a way on how many tasks wait for it.
-func (w *waitBuilder) ends() {
-	next := w.surest()
+func (g *WaitGraph) ends() {
+	next := g.surest()
 	waiters := map[int]int{}
-	for i, n := range w.g.Nodes {
+	for i, n := range g.Nodes {
 		if n.Kind != NodeTask {
 			continue
 		}
 		at := i
-		for range len(w.g.Nodes) {
+		for range len(g.Nodes) {
 			to, ok := next[at]
 			if !ok {
 				break
@@ -249,15 +257,15 @@ func (w *waitBuilder) ends() {
 		}
 	}
 	for _, at := range slices.Sorted(maps.Keys(waiters)) {
-		w.g.Ends = append(w.g.Ends, WaitEnd{at, waiters[at]})
+		g.Ends = append(g.Ends, WaitEnd{at, waiters[at]})
 	}
 	// CPUs and RCU lead somewhere without any task waiting.
-	for i := range w.g.Nodes {
-		if _, on := next[i]; !on && waiters[i] == 0 && w.g.Nodes[i].Kind == NodeTask {
-			w.g.Ends = append(w.g.Ends, WaitEnd{Node: i})
+	for i := range g.Nodes {
+		if _, on := next[i]; !on && waiters[i] == 0 && g.Nodes[i].Kind == NodeTask {
+			g.Ends = append(g.Ends, WaitEnd{Node: i})
 		}
 	}
-	slices.SortStableFunc(w.g.Ends, func(a, b WaitEnd) int { return cmp.Compare(b.Waiters, a.Waiters) })
+	slices.SortStableFunc(g.Ends, func(a, b WaitEnd) int { return cmp.Compare(b.Waiters, a.Waiters) })
 }
 
 // Describe says what a node does in a few words: "in msleep ← holder [mod]".
