@@ -30,6 +30,10 @@ var rooms = []struct {
 	{"symbol/kallsyms", nil},
 	{"bundle", []string{"artefact"}},
 	{"vmcore/dump", nil},
+	{"vmcore/kernel", []string{"vmcore/dump", "symbol/btf", "symbol/orc", "symbol/kallsyms"}},
+	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},
+	{"vmcore/object", []string{"vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf"}},
+	{"vmcore", []string{"vmcore/object", "vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf", "crash", "klog", "diagnose", "insn"}},
 
 	// The product.
 	{"docs", nil},
@@ -38,7 +42,7 @@ var rooms = []struct {
 	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
 	{"internal/watch", []string{"crash"}},
 	{"internal/triage", []string{"bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/render", []string{"internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/render", []string{"vmcore", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
@@ -46,6 +50,7 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
+		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
 
@@ -55,7 +60,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.

@@ -53,11 +53,14 @@ func openFlattened(in Input) (*flattened, error) {
 				want = 16
 			}
 			n, err := src.read(buf[:want], pos)
-			if ends := errors.Is(err, io.ErrUnexpectedEOF); err != nil && !ends && n < 16 {
+			switch {
+			case n >= 16:
+			case errors.Is(err, io.ErrUnexpectedEOF):
+				f.cut = fmt.Errorf("the flattened stream ends at offset %#x without its end record", pos)
+			default:
 				return nil, fmt.Errorf("%s: reading a flattened record at offset %#x: %w", in.Name, pos, err)
 			}
-			if n < 16 {
-				f.cut = fmt.Errorf("the flattened stream ends at offset %#x without its end record", pos)
+			if f.cut != nil {
 				break
 			}
 			window, windowAt = buf[:n], pos

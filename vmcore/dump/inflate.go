@@ -262,7 +262,8 @@ func (f *inflater) tables() error {
 		if e.kind() == kindBad {
 			return errInflateCode
 		}
-		v, times := uint8(0), 0
+		var v uint8
+		var times int
 		switch s := e.value(); {
 		case s < 16:
 			all[i] = uint8(s)
