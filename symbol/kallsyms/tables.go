@@ -35,7 +35,8 @@ const maxSyms = 1 << 23
 const maxNames = 1 << 28
 
 // Symbol is one symbol. Type is a letter as nm prints it: t is text, d data,
-// b zeroed data, r read-only, a absolute, capital where it is global.
+// b zeroed data, r read-only, a absolute, capital where it is global. Per-CPU
+// variables of x86_64 are absolute until 6.14.
 type Symbol struct {
 	Name string
 	Addr uint64
