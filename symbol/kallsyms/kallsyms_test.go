@@ -38,7 +38,7 @@ func TestDecode(t *testing.T) {
 func TestVote(t *testing.T) {
 	symbols := manySymbols(2000, false)
 	tables := newBuilder(PlaceRelative, symbols).tables()
-	tables.RelativeBase = 0xffffffff70000000 // whatever was read where there is none
+	tables.RelativeBase = 0xffffff0000000000 // whatever was read where there is none
 	for _, right := range []Layout{PlaceRelative, BaseRelative} {
 		stext := symbols[12].Addr
 		if right == BaseRelative {
@@ -96,6 +96,20 @@ func TestLookup(t *testing.T) {
 		} else if size := x.Size(s); ok && size != c.size {
 			t.Errorf("%s has %#x bytes, want %#x", s.Name, size, c.size)
 		}
+	}
+}
+
+// Tables of another kernel are refused.
+func TestVoteAgainst(t *testing.T) {
+	tables := newBuilder(BaseRelative, manySymbols(600, false)).tables()
+	_, err := Decode(tables, binary.LittleEndian, func(name string, addr uint64) int {
+		if name == "_stext" {
+			return -1
+		}
+		return 0
+	})
+	if err == nil || !strings.Contains(err.Error(), "another kernel") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -41,28 +41,38 @@ func (l Layout) String() string {
 	return fmt.Sprintf("layout %d", int(l))
 }
 
-// addrs reads the addresses as a layout has them.
-func (t *Tables) addrs(l Layout, order binary.ByteOrder) []uint64 {
-	addr := make([]uint64, t.NumSyms)
-	for i := range addr {
-		if l == Absolute {
-			addr[i] = order.Uint64(t.Offsets[8*i:])
-			continue
+// offsets reads the numbers as they are stored; those of 4 bytes with their sign.
+func (t *Tables) offsets(order binary.ByteOrder) []uint64 {
+	off := make([]uint64, t.NumSyms)
+	switch wide := len(t.Offsets) >= 8*t.NumSyms; {
+	case wide:
+		for i := range off {
+			off[i] = order.Uint64(t.Offsets[8*i:])
 		}
-		off := order.Uint32(t.Offsets[4*i:])
-		signed := uint64(int64(int32(off)))
-		switch {
-		case l == PlaceRelative:
-			addr[i] = t.OffsetsAddr + uint64(4*i) + signed
-		case l == BaseRelative:
-			addr[i] = t.RelativeBase + uint64(off)
-		case int32(off) >= 0:
-			addr[i] = uint64(off)
-		default:
-			addr[i] = t.RelativeBase - 1 - signed
+	case order == binary.LittleEndian:
+		// Known to the compiler, which makes one load of it.
+		for i := range off {
+			off[i] = uint64(int64(int32(binary.LittleEndian.Uint32(t.Offsets[4*i:]))))
+		}
+	default:
+		for i := range off {
+			off[i] = uint64(int64(int32(order.Uint32(t.Offsets[4*i:]))))
 		}
 	}
-	return addr
+	return off
+}
+
+// addr makes an address of the i-th offset.
+func (t *Tables) addr(l Layout, i int, off uint64) uint64 {
+	switch {
+	case l == PlaceRelative:
+		return t.OffsetsAddr + uint64(4*i) + off
+	case l == BaseRelative:
+		return t.RelativeBase + uint64(uint32(off))
+	case l == AbsolutePercpu && int64(off) < 0:
+		return t.RelativeBase - 1 - off
+	}
+	return off
 }
 
 // candidates are the layouts that the sizes allow.
@@ -80,26 +90,21 @@ func (t *Tables) candidates() []Layout {
 	return c
 }
 
-// order says how much of the table lies in order, in a thousandth: the kernel's
-// build sorts symbols by address. What is in its upper half of memory is, but a
-// few, and what is elsewhere (per-CPU variables, absolute ones) is not text.
-func inOrder(addr []uint64, lost []bool) int {
-	if len(addr) < 2 {
-		return 1000
-	}
-	good := 0
+// inOrder says how much of the table lies in order in a layout, in a thousandth,
+// looking at every step-th symbol: the kernel's build sorts them by address. What
+// is in the upper half of memory is text and data, which is nearly all.
+func (t *Tables) inOrder(l Layout, off []uint64, step int) int {
+	good, n := 0, 0
 	last := uint64(0)
-	for i, a := range addr {
-		if lost == nil || !lost[i] {
-			if a >= last && a>>63 != 0 {
-				good++
-			}
-			last = a
-		} else {
+	for i := 0; i < len(off); i += step {
+		a := t.addr(l, i, off[i])
+		if a >= last && a>>63 != 0 {
 			good++
 		}
+		last = a
+		n++
 	}
-	return good * 1000 / len(addr)
+	return good * 1000 / max(n, 1)
 }
 
 // place reads the addresses in the layout that fits best.
@@ -107,28 +112,50 @@ func (x *Table) place(t *Tables, order binary.ByteOrder, check func(string, uint
 	x.lose(t)
 	const wrong = -1 << 30
 	best := wrong
-	for _, l := range t.candidates() {
-		addr := t.addrs(l, order)
-		score := inOrder(addr, x.lost)
-		if check != nil {
-			for i, a := range addr {
-				if name := x.name(i); name != "" && (x.lost == nil || !x.lost[i]) {
-					score += 1000 * check(name, a)
-				}
-			}
+	off := t.offsets(order)
+	candidates := t.candidates()
+	for _, l := range candidates {
+		// Most layouts make nonsense of most tables, which shows soon.
+		score := t.inOrder(l, off, 64)
+		if score >= enough {
+			score = t.inOrder(l, off, 1)
+			score += 1000 * x.votes(t, l, off, check)
 		}
 		if score > best {
-			best, x.addr, x.layout = score, addr, l
+			best, x.layout = score, l
 		}
 	}
 	if best == wrong {
 		return errors.New("kallsyms: neither kallsyms_relative_base nor the address of kallsyms_offsets is known: give one of them")
 	}
-	if best < 500 {
-		return fmt.Errorf("kallsyms: addresses do not lie in order in any known layout (best is %s): the table is damaged or was read from the wrong place", x.layout)
+	if best < enough {
+		if t.inOrder(x.layout, off, 1) >= enough {
+			return fmt.Errorf("kallsyms: addresses are not those that are known from elsewhere in any layout (best is %s): the tables are another kernel's", x.layout)
+		}
+		return fmt.Errorf("kallsyms: addresses do not lie in order in any layout (best is %s): the table is damaged or was read from the wrong place", x.layout)
 	}
+	for i := range off {
+		off[i] = t.addr(x.layout, i, off[i])
+	}
+	x.addr = off
 	x.sort()
 	return nil
+}
+
+// enough of a table that is in order, in a thousandth. Where half of its pages
+// are missing the other half still speaks for a layout.
+const enough = 400
+
+func (x *Table) votes(t *Tables, l Layout, off []uint64, check func(string, uint64) int) (sum int) {
+	if check == nil {
+		return 0
+	}
+	for i := range off {
+		if x.whole(i) {
+			sum += check(x.name(i), t.addr(l, i, off[i]))
+		}
+	}
+	return sum
 }
 
 // lose finds the pages of offsets that are missing. A few symbols in a row may

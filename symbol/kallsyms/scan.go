@@ -238,11 +238,12 @@ func (t Tables) plausible(order binary.ByteOrder) int {
 	}
 	t.OffsetsAddr += 0xffff_8000_0000_0000
 	best := 0
+	off := t.offsets(order)
 	for _, l := range t.candidates() {
 		if t.RelativeBase != 0 && l == PlaceRelative {
 			continue
 		}
-		best = max(best, inOrder(t.addrs(l, order), nil))
+		best = max(best, t.inOrder(l, off, 1))
 	}
 	return best
 }

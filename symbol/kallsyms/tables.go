@@ -69,30 +69,56 @@ func Decode(t Tables, order binary.ByteOrder, check func(name string, addr uint6
 	return x, nil
 }
 
-// tokens cuts the token table up.
-func (t *Tables) tokens(order binary.ByteOrder) (tokens [256]string, err error) {
+// tokens is the token table cut up. Nearly all tokens are short, and copying a
+// fixed number of bytes is faster than copying the right one.
+type tokens struct {
+	short [256][shortToken]byte
+	len   [256]uint8 // 0 where there is none, longer than shortToken where it is in long
+	long  [256]string
+}
+
+const shortToken = 16
+
+// append expands a byte.
+func (k *tokens) append(arena []byte, c byte) []byte {
+	at, n := len(arena), int(k.len[c])
+	if n > shortToken {
+		return append(arena, k.long[c]...)
+	}
+	if cap(arena)-at < shortToken {
+		return append(arena, k.short[c][:n]...)
+	}
+	*(*[shortToken]byte)(arena[at : at+shortToken]) = k.short[c]
+	return arena[:at+n]
+}
+
+func (t *Tables) tokens(order binary.ByteOrder) (*tokens, error) {
 	if len(t.TokenIndex) < 512 {
-		return tokens, fmt.Errorf("kallsyms: token index of %d bytes, must be 512", len(t.TokenIndex))
+		return nil, fmt.Errorf("kallsyms: token index of %d bytes, must be 512", len(t.TokenIndex))
 	}
 	// No token can begin after the highest index, or be longer than a name.
 	table := string(t.TokenTable[:min(len(t.TokenTable), 1<<16+maxToken)])
+	k := &tokens{}
 	good := 0
-	for i := range tokens {
+	for i := range 256 {
 		at := int(order.Uint16(t.TokenIndex[2*i:]))
 		if at >= len(table) {
 			continue
 		}
 		end := strings.IndexByte(table[at:min(len(table), at+maxToken)], 0)
-		if end > 0 {
-			tokens[i] = table[at : at+end]
-			good++
+		if end <= 0 {
+			continue
 		}
+		good++
+		k.len[i] = uint8(min(end, shortToken+1))
+		k.long[i] = table[at : at+end]
+		copy(k.short[i][:], k.long[i])
 	}
 	// Unused byte values have an empty token; letters and digits are always used.
 	if good < 36 {
-		return tokens, errors.New("kallsyms: the token table holds no tokens: its page is missing or it was read from the wrong place")
+		return nil, errors.New("kallsyms: the token table holds no tokens: its page is missing or it was read from the wrong place")
 	}
-	return tokens, nil
+	return k, nil
 }
 
 // maxToken is longer than any token: they are parts of names, and a name is at
@@ -116,12 +142,10 @@ type Table struct {
 }
 
 // expand makes the names.
-func (x *Table) expand(t *Tables, tokens [256]string, order binary.ByteOrder) error {
-	var arena strings.Builder
+func (x *Table) expand(t *Tables, tokens *tokens, order binary.ByteOrder) error {
 	// A byte of a compressed name is about two of the name.
-	arena.Grow(min(3*len(t.Names), 32*t.NumSyms))
+	arena := make([]byte, 0, min(3*len(t.Names), 32*t.NumSyms))
 	x.begin = make([]uint32, 0, t.NumSyms+1)
-	var scratch []byte
 	var known, marks []uint32
 	missing, at, size := 0, 0, 0
 	for i := 0; i < t.NumSyms; {
@@ -134,10 +158,7 @@ func (x *Table) expand(t *Tables, tokens [256]string, order binary.ByteOrder) er
 			if i > 0 && at > 0 && size > 0 && t.Names[min(at, len(t.Names))-1] == 0 {
 				size = 0
 				missing++
-				cut := arena.String()[:x.begin[i-1]]
-				arena.Reset()
-				arena.Grow(32 * t.NumSyms)
-				arena.WriteString(cut)
+				arena = arena[:x.begin[i-1]]
 			}
 			if marks == nil {
 				marks = findMarks(t.Names, at, known, t.NumSyms, order)
@@ -151,20 +172,18 @@ func (x *Table) expand(t *Tables, tokens [256]string, order binary.ByteOrder) er
 			}
 			missing += next - i
 			for ; i < next; i++ {
-				x.begin = append(x.begin, uint32(arena.Len()))
+				x.begin = append(x.begin, uint32(len(arena)))
 			}
 			at = off
 			continue
 		}
-		x.begin = append(x.begin, uint32(arena.Len()))
-		scratch = scratch[:0]
+		x.begin = append(x.begin, uint32(len(arena)))
 		for _, c := range t.Names[at+head : at+head+n] {
-			scratch = append(scratch, tokens[c]...)
+			arena = tokens.append(arena, c)
 		}
-		if arena.Len()+len(scratch) > maxNames {
+		if len(arena) > maxNames {
 			return fmt.Errorf("kallsyms: the names of %d symbols fill more than %d bytes: these are no names", i, maxNames)
 		}
-		arena.Write(scratch)
 		size = head + n
 		at += size
 		i++
@@ -175,8 +194,8 @@ func (x *Table) expand(t *Tables, tokens [256]string, order binary.ByteOrder) er
 	if missing > 0 {
 		x.notes = append(x.notes, fmt.Sprintf("kallsyms: %d of %d names are on pages that are missing", missing, t.NumSyms))
 	}
-	x.begin = append(x.begin, uint32(arena.Len()))
-	x.arena = arena.String()
+	x.begin = append(x.begin, uint32(len(arena)))
+	x.arena = string(arena)
 	return nil
 }
 
