@@ -93,10 +93,13 @@ func (t *Tables) candidates() []Layout {
 // inOrder says how much of the table lies in order in a layout, in a thousandth,
 // looking at every step-th symbol: the kernel's build sorts them by address. What
 // is in the upper half of memory is text and data, which is nearly all.
-func (t *Tables) inOrder(l Layout, off []uint64, step int) int {
+func (t *Tables) inOrder(l Layout, off []uint64, lost []bool, step int) int {
 	good, n := 0, 0
 	last := uint64(0)
 	for i := 0; i < len(off); i += step {
+		if lost != nil && lost[i] {
+			continue
+		}
 		a := t.addr(l, i, off[i])
 		if a >= last && a>>63 != 0 {
 			good++
@@ -116,9 +119,9 @@ func (x *Table) place(t *Tables, order binary.ByteOrder, check func(string, uint
 	candidates := t.candidates()
 	for _, l := range candidates {
 		// Most layouts make nonsense of most tables, which shows soon.
-		score := t.inOrder(l, off, 64)
+		score := t.inOrder(l, off, x.lost, 64)
 		if score >= enough {
-			score = t.inOrder(l, off, 1)
+			score = t.inOrder(l, off, x.lost, 1)
 			score += 1000 * x.votes(t, l, off, check)
 		}
 		if score > best {
@@ -129,7 +132,7 @@ func (x *Table) place(t *Tables, order binary.ByteOrder, check func(string, uint
 		return errors.New("kallsyms: neither kallsyms_relative_base nor the address of kallsyms_offsets is known: give one of them")
 	}
 	if best < enough {
-		if t.inOrder(x.layout, off, 1) >= enough {
+		if t.inOrder(x.layout, off, x.lost, 1) >= enough {
 			return fmt.Errorf("kallsyms: addresses are not those that are known from elsewhere in any layout (best is %s): the tables are another kernel's", x.layout)
 		}
 		return fmt.Errorf("kallsyms: addresses do not lie in order in any layout (best is %s): the table is damaged or was read from the wrong place", x.layout)
@@ -142,9 +145,9 @@ func (x *Table) place(t *Tables, order binary.ByteOrder, check func(string, uint
 	return nil
 }
 
-// enough of a table that is in order, in a thousandth. Where half of its pages
-// are missing the other half still speaks for a layout.
-const enough = 400
+// enough of a table that is in order, in a thousandth. Of random numbers it would
+// be half.
+const enough = 700
 
 func (x *Table) votes(t *Tables, l Layout, off []uint64, check func(string, uint64) int) (sum int) {
 	if check == nil {

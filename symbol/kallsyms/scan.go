@@ -243,7 +243,7 @@ func (t Tables) plausible(order binary.ByteOrder) int {
 		if t.RelativeBase != 0 && l == PlaceRelative {
 			continue
 		}
-		best = max(best, t.inOrder(l, off, 1))
+		best = max(best, t.inOrder(l, off, nil, 1))
 	}
 	return best
 }
