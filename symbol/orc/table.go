@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 )
 
 // Table is the unwind table of the kernel or of one module. It keeps the bytes
@@ -38,13 +37,18 @@ func New(ips, entries []byte, ipBase uint64, v Version) (*Table, error) {
 	}
 	missing, sorted := 0, true
 	last := uint64(0)
-	for i := range t.n {
-		if binary.LittleEndian.Uint32(ips[4*i:]) == 0 {
+	place := ipBase
+	for b := ips[:4*t.n]; len(b) >= 4; b = b[4:] {
+		distance := binary.LittleEndian.Uint32(b)
+		pc := place + uint64(int64(int32(distance)))
+		place += 4
+		if distance == 0 {
 			missing++
 			continue
 		}
-		pc := t.pc(i)
-		sorted = sorted && pc >= last
+		if pc < last {
+			sorted = false
+		}
 		last = pc
 	}
 	if missing == t.n {
@@ -124,8 +128,16 @@ func (t *Table) Find(pc uint64) (Entry, bool) {
 	if lo, hi := t.Range(); pc < lo || pc >= hi {
 		return Entry{}, false
 	}
-	i := sort.Search(t.Len(), func(i int) bool { return t.pc(t.at(i)) > pc })
-	return t.entry(t.at(i - 1)), true
+	// The first entry that begins after it is in [low, high].
+	low, high := 1, t.Len()
+	for low < high {
+		if mid := int(uint(low+high) / 2); t.pc(t.at(mid)) > pc {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	return t.entry(t.at(low - 1)), true
 }
 
 // Range returns the first address that the table speaks of, and the one after
