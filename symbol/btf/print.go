@@ -30,7 +30,7 @@ type printer struct {
 // declare writes the declaration of a name, "" for none, as a type. C's
 // declarators are inside out: what is further from the name wraps what is nearer.
 func (p *printer) declare(id ID, name string, depth int) string {
-	var suffix string
+	var prefix, suffix string
 	for range maxDepth {
 		t := p.spec.Type(id)
 		switch t.Kind {
@@ -51,20 +51,19 @@ func (p *printer) declare(id ID, name string, depth int) string {
 		case KindConst, KindVolatile, KindRestrict:
 			if under := p.skipTags(t.Elem).Kind; under == KindPtr {
 				// Qualifies the pointer: between its star and the name.
-				star := t.Kind.String()
 				if name != "" && isIdent(name[0]) {
-					star += " "
+					name = " " + name
 				}
-				name = " " + star + name
-				id = t.Elem
-				continue
+				name = t.Kind.String() + name
+			} else if word := t.Kind.String() + " "; !strings.Contains(prefix, word) {
+				prefix += word
 			}
-			return strings.TrimSpace(t.Kind.String() + " " + p.declare(t.Elem, name+suffix, depth))
+			id = t.Elem
 		default:
-			return join(p.spec.word(t), name+suffix)
+			return prefix + join(p.spec.word(t), name+suffix)
 		}
 	}
-	return join("...", name+suffix)
+	return prefix + join("...", name+suffix)
 }
 
 // skipTags looks through tags, which C does not show.
@@ -83,7 +82,7 @@ func join(word, name string) string {
 	if name == "" {
 		return word
 	}
-	return word + " " + strings.TrimLeft(name, " ")
+	return word + " " + name
 }
 
 func (p *printer) params(t Type, depth int) string {
@@ -170,7 +169,7 @@ func (p *printer) composite(b *strings.Builder, t Type, indent string, base uint
 	inner := indent + "\t"
 	// What is covered so far, in bits, for the holes.
 	end, holes := uint64(0), uint32(0)
-	for _, m := range t.Members() {
+	for i, m := range t.Members() {
 		if p.left--; p.left < 0 {
 			b.WriteString(inner + "/* ... */\n")
 			break
@@ -188,7 +187,7 @@ func (p *printer) composite(b *strings.Builder, t Type, indent string, base uint
 			}
 			end = max(end, at+bits)
 		}
-		p.member(b, m, inner, base, size, depth)
+		p.member(b, m, inner, base, size, t.Kind == KindStruct && i == int(t.Len)-1, depth)
 	}
 	if depth == 0 {
 		fmt.Fprintf(b, "\n%s/* size: %d, members: %d", inner, t.Size, t.Len)
@@ -217,7 +216,21 @@ func (s *Spec) compositeHead(t Type) string {
 	return t.Kind.String() + " " + t.Name
 }
 
-func (p *printer) member(b *strings.Builder, m Member, indent string, base, size uint32, depth int) {
+// root is what is left of a type without pointers, arrays and qualifiers.
+func (p *printer) root(id ID) Type {
+	t := p.spec.Type(id)
+	for range maxDepth {
+		switch t.Kind {
+		case KindPtr, KindArray, KindConst, KindVolatile, KindRestrict, KindTypeTag:
+			t = p.spec.Type(t.Elem)
+		default:
+			return t
+		}
+	}
+	return p.spec.Type(0)
+}
+
+func (p *printer) member(b *strings.Builder, m Member, indent string, base, size uint32, last bool, depth int) {
 	where := fmt.Sprintf("%d", base+m.BitOffset/8)
 	text := m.Name
 	if m.BitSize != 0 {
@@ -228,19 +241,37 @@ func (p *printer) member(b *strings.Builder, m Member, indent string, base, size
 		text += fmt.Sprintf(":%d", m.BitSize)
 	}
 	b.WriteString(indent)
-	line := ""
-	if t := p.skipTags(m.Type); t.Name == "" && (t.Kind == KindStruct || t.Kind == KindUnion) && depth < 16 {
-		p.composite(b, t, indent, base+m.BitOffset/8, depth+1)
-		if text != "" {
-			line = " " + text
+	line := p.declare(m.Type, text, 0)
+	if last {
+		// An array without a length goes on behind the struct.
+		if head, ok := strings.CutSuffix(line, "[0]"); ok {
+			line = head + "[]"
 		}
-	} else if (t.Kind == KindEnum || t.Kind == KindEnum64) && t.Name == "" {
-		p.enum(b, t, indent)
-		line = " " + text
-	} else {
-		line = p.declare(m.Type, text, 0)
 	}
-	fmt.Fprintf(b, "%-*s /* %5s %5d */\n", max(0, column-8*len(indent)), line+";", where, size)
+	// What has no tag is written out where it stands.
+	width := column - 8*len(indent)
+	t := p.root(m.Type)
+	if before, after, ok := strings.Cut(line, p.spec.word(t)); ok && t.Name == "" {
+		switch t.Kind {
+		case KindStruct, KindUnion:
+			if depth < 16 {
+				b.WriteString(before)
+				inside := base + m.BitOffset/8
+				if p.skipTags(m.Type).Kind == KindPtr {
+					inside = 0 // it is somewhere else
+				}
+				p.composite(b, t, indent, inside, depth+1)
+				line = after
+				width--
+			}
+		case KindEnum, KindEnum64:
+			b.WriteString(before)
+			p.enum(b, t, indent)
+			line = after
+			width--
+		}
+	}
+	fmt.Fprintf(b, "%-*s /* %5s %5d */\n", max(0, width), line+";", where, size)
 }
 
 func (p *printer) enum(b *strings.Builder, t Type, indent string) {

@@ -219,8 +219,8 @@ func (s *Spec) tail(off uint32) string {
 }
 
 // maxName is the longest name that is believed. The kernel allows 512 bytes for
-// a symbol (KSYM_NAME_LEN); C++ and Rust type names are longer.
-const maxName = 4096
+// a symbol (KSYM_NAME_LEN).
+const maxName = 1024
 
 func (s *Spec) name(off uint32) string {
 	if off == 0 {

@@ -32,26 +32,49 @@ type Kernel struct {
 // Each runs a test for every kernel under $RINGSIDE_DRIFT, in a subtest.
 func Each(t *testing.T, test func(t *testing.T, k *Kernel)) {
 	t.Helper()
+	for _, k := range kernels(t) {
+		t.Run(k.Release, func(t *testing.T) {
+			k.open(t)
+			test(t, k)
+		})
+	}
+}
+
+// Open returns the first kernel whose release begins with a prefix.
+func Open(t testing.TB, prefix string) *Kernel {
+	t.Helper()
+	for _, k := range kernels(t) {
+		if strings.HasPrefix(k.Release, prefix) {
+			k.open(t)
+			return k
+		}
+	}
+	t.Skipf("no kernel %s under RINGSIDE_DRIFT", prefix)
+	return nil
+}
+
+func kernels(t testing.TB) []*Kernel {
+	t.Helper()
 	cache := os.Getenv("RINGSIDE_DRIFT")
 	if cache == "" {
 		t.Skip("RINGSIDE_DRIFT is not set: no kernels to test on; scripts/drift/lab setup fetches them")
 	}
 	root := filepath.Join(cache, "root")
+	var found []*Kernel
 	old, _ := filepath.Glob(filepath.Join(root, "boot", "vmlinuz-*"))
-	// Where Debian puts them since 7.x.
-	packed, _ := filepath.Glob(filepath.Join(root, "usr", "lib", "modules", "*", "vmlinuz"))
-	var kernels []*Kernel
 	for _, path := range old {
 		release := strings.TrimPrefix(filepath.Base(path), "vmlinuz-")
-		kernels = append(kernels, &Kernel{
+		found = append(found, &Kernel{
 			Release: release, vmlinuz: path,
 			mapFile: filepath.Join(root, "boot", "System.map-"+release),
 			Folder:  filepath.Join(root, "lib", "modules", release),
 		})
 	}
+	// Where Debian puts them since 7.x.
+	packed, _ := filepath.Glob(filepath.Join(root, "usr", "lib", "modules", "*", "vmlinuz"))
 	for _, path := range packed {
 		folder := filepath.Dir(path)
-		kernels = append(kernels, &Kernel{
+		found = append(found, &Kernel{
 			Release: filepath.Base(folder), vmlinuz: path, Folder: folder,
 			mapFile: filepath.Join(folder, "System.map"),
 		})
@@ -60,24 +83,19 @@ func Each(t *testing.T, test func(t *testing.T, k *Kernel)) {
 	built, _ := filepath.Glob(filepath.Join(cache, "*", "build", "System.map"))
 	for _, path := range built {
 		folder := filepath.Dir(path)
-		kernels = append(kernels, &Kernel{
+		found = append(found, &Kernel{
 			Release: filepath.Base(filepath.Dir(folder)), mapFile: path, Folder: folder,
 			vmlinuz: filepath.Join(folder, "vmlinux"),
 		})
 	}
-	if len(kernels) == 0 {
+	if len(found) == 0 {
 		t.Skip("no kernels under RINGSIDE_DRIFT: scripts/drift/lab setup fetches them")
 	}
-	for _, k := range kernels {
-		t.Run(k.Release, func(t *testing.T) {
-			k.open(t)
-			test(t, k)
-		})
-	}
+	return found
 }
 
 // open unpacks the image as the boot loader's first stage would.
-func (k *Kernel) open(t *testing.T) {
+func (k *Kernel) open(t testing.TB) {
 	t.Helper()
 	b, err := os.ReadFile(k.vmlinuz)
 	if err != nil {
@@ -101,7 +119,7 @@ func (k *Kernel) open(t *testing.T) {
 	}
 }
 
-func unpack(t *testing.T, b []byte) []byte {
+func unpack(t testing.TB, b []byte) []byte {
 	t.Helper()
 	var r io.Reader
 	var err error
@@ -143,7 +161,7 @@ type Symbol struct {
 
 // Symbols reads System.map, or the table of what modules may use, which Debian's
 // stub of a System.map is no match for.
-func (k *Kernel) Symbols(t *testing.T) (symbols []Symbol, whole bool) {
+func (k *Kernel) Symbols(t testing.TB) (symbols []Symbol, whole bool) {
 	t.Helper()
 	f, err := os.Open(k.mapFile)
 	if err != nil {
@@ -179,7 +197,7 @@ func (k *Kernel) Symbols(t *testing.T) (symbols []Symbol, whole bool) {
 
 // Section returns a section and its address; nil where the image has no sections
 // or not this one.
-func (k *Kernel) Section(t *testing.T, name string) ([]byte, uint64) {
+func (k *Kernel) Section(t testing.TB, name string) ([]byte, uint64) {
 	t.Helper()
 	if k.file == nil {
 		return nil, 0
@@ -197,7 +215,7 @@ func (k *Kernel) Section(t *testing.T, name string) ([]byte, uint64) {
 
 // Memory returns the image as it lies in memory from an address on: an ELF's
 // first segment, or all of a flat image, for which it returns 0.
-func (k *Kernel) Memory(t *testing.T) ([]byte, uint64) {
+func (k *Kernel) Memory(t testing.TB) ([]byte, uint64) {
 	t.Helper()
 	if k.file == nil {
 		return k.image, 0
@@ -216,7 +234,7 @@ func (k *Kernel) Memory(t *testing.T) ([]byte, uint64) {
 }
 
 // BTF returns the type information of the kernel, nil where it has none.
-func (k *Kernel) BTF(t *testing.T) []byte {
+func (k *Kernel) BTF(t testing.TB) []byte {
 	t.Helper()
 	if b, _ := k.Section(t, ".BTF"); b != nil || k.file != nil {
 		return b
@@ -239,7 +257,7 @@ func (k *Kernel) BTF(t *testing.T) []byte {
 }
 
 // Module unpacks a module, named as its file without ".ko.xz".
-func (k *Kernel) Module(t *testing.T, name string) []byte {
+func (k *Kernel) Module(t testing.TB, name string) []byte {
 	t.Helper()
 	var found string
 	err := filepath.WalkDir(k.Folder, func(path string, _ os.DirEntry, err error) error {
@@ -261,3 +279,6 @@ func (k *Kernel) Module(t *testing.T, name string) []byte {
 
 // Flat says that the image has no sections.
 func (k *Kernel) Flat() bool { return k.file == nil }
+
+// Image is the unpacked kernel as a file.
+func (k *Kernel) Image() []byte { return k.image }
