@@ -164,9 +164,10 @@ func TestField(t *testing.T) {
 				t.Errorf("%s: %q, %+v, %t; want %+v", path, got, f, ok, want)
 			}
 		}
-		if want.at == "none" {
+		switch want.at {
+		case "none":
 			want.at = ""
-		} else if want.at == "" {
+		case "":
 			want.at = path
 		}
 		if at := s.At(task, want.off); at != want.at {

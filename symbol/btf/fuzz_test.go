@@ -31,7 +31,7 @@ func FuzzParse(f *testing.F) {
 				s.Size(v.Type)
 			}
 			// The last types are those that damage reaches.
-			for id := ID(max(0, s.Types()-40)); id <= ID(s.Types()+1); id++ {
+			for id := ID(max(0, s.Types()-6)); id <= ID(s.Types()+1); id++ {
 				typ := s.Type(id)
 				if typ.Kind != KindVoid && typ.Name != "" && len(typ.Name) <= maxName {
 					if found, ok := s.Named(typ.Kind, typ.Name); !ok || s.Type(found).Name != typ.Name {

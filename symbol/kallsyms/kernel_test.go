@@ -82,3 +82,33 @@ func TestKernels(t *testing.T) {
 		t.Logf("%d symbols compared", known)
 	})
 }
+
+// A kernel of Debian's: 87k symbols.
+func BenchmarkKernel(b *testing.B) {
+	mem, _ := testkernel.Open(b, "6.1.").Memory(b)
+	tables, err := Scan(bytes.NewReader(mem), int64(len(mem)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Decode(tables, binary.LittleEndian, func(name string, _ uint64) int {
+				if name == "_stext" {
+					return 1
+				}
+				return 0
+			}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("scan", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Scan(bytes.NewReader(mem), int64(len(mem))); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

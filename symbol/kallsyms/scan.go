@@ -27,6 +27,7 @@ func Scan(r io.ReaderAt, size int64) (Tables, error) {
 	buf := make([]byte, chunk+len(digits))
 	found := errors.New("there is no token table in it")
 	tries := 0
+	var around []byte
 	for at := int64(0); at < size; at += chunk {
 		b := buf[:min(int64(len(buf)), size-at)]
 		readZero(r, b, at)
@@ -40,7 +41,10 @@ func Scan(r io.ReaderAt, size int64) (Tables, error) {
 			if tries++; tries > maxTries {
 				return Tables{}, fmt.Errorf("kallsyms: more than %d places look like a token table: give the addresses of the tables", maxTries)
 			}
-			t, err := scanAround(r, size, at+int64(from-1))
+			if around == nil {
+				around = make([]byte, min(size, scanBefore+scanBehind))
+			}
+			t, err := scanAround(r, size, at+int64(from-1), around)
 			if err == nil {
 				return t, nil
 			}
@@ -54,8 +58,8 @@ const maxTries = 16
 
 // What is read before and behind the digits. The names of 300k symbols are 4 MB.
 const (
-	scanBefore = 12 << 20
-	scanBehind = 8 << 20
+	scanBefore = 10 << 20
+	scanBehind = 5 << 20
 )
 
 // readZero reads what can be read, page by page once that is not all.
@@ -73,10 +77,12 @@ func readZero(r io.ReaderAt, b []byte, off int64) {
 	}
 }
 
-// scanAround tries the place of the digits in a token table.
-func scanAround(r io.ReaderAt, size, digits int64) (Tables, error) {
-	start := max(0, digits-scanBefore) &^ 7
-	b := make([]byte, min(size, digits+scanBehind)-start)
+// scanAround tries the place of the digits in a token table. What it returns lies
+// in b.
+func scanAround(r io.ReaderAt, size, digits int64, b []byte) (Tables, error) {
+	// Tables are aligned in the image, so the window is, too.
+	start := (max(0, digits-scanBefore) + 7) &^ 7
+	b = b[:min(size, digits+scanBehind)-start]
 	readZero(r, b, start)
 	var err error
 	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {

@@ -8,7 +8,7 @@ import (
 
 // raw writes an entry as a version does.
 func (e Entry) raw(v Version) []byte {
-	regs, numbers := &regs1, uint16(0)
+	regs := &regs1
 	if v >= V4 {
 		regs = &regs4
 	}
@@ -20,7 +20,7 @@ func (e Entry) raw(v Version) []byte {
 		}
 		return 0
 	}
-	numbers = number(e.SPReg) | number(e.BPReg)<<4
+	numbers := number(e.SPReg) | number(e.BPReg)<<4
 	bit := func(b bool, n int) uint16 {
 		if b {
 			return 1 << n
