@@ -98,7 +98,7 @@ func (s *Spec) walk(id ID, path string) (Field, bool) {
 
 // maxSteps bounds the members that one name is compared with. The largest struct
 // of the kernel has some five hundred.
-const maxSteps = 1 << 16
+const maxSteps = 1 << 13
 
 // find looks for a member in a struct and in the anonymous ones inside. The
 // member's offset is from the beginning of the outermost.

@@ -20,7 +20,7 @@ func (s *Spec) String(id ID) string {
 }
 
 // maxPrint bounds the members and parameters that one declaration prints.
-const maxPrint = 1 << 14
+const maxPrint = 1 << 12
 
 type printer struct {
 	spec *Spec

@@ -86,7 +86,7 @@ func scanAround(r io.ReaderAt, size, digits int64, b []byte) (Tables, error) {
 	readZero(r, b, start)
 	var err error
 	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
-		w := window{b: b, start: start, order: order}
+		w := window{b: b, start: start, order: order, steps: maxWalk}
 		if err = w.tokens(int(digits - start)); err != nil {
 			continue
 		}
@@ -105,8 +105,8 @@ type window struct {
 	order binary.ByteOrder
 
 	tokenTable, tokenIndex int
-	markers, count         int
 	namesAt, numAt, n      int
+	steps                  int // names that may still be stepped over
 }
 
 func align(at, n int) int { return (at + n - 1) &^ (n - 1) }
@@ -170,7 +170,7 @@ func (w *window) names() error {
 		for p := (at - int(last)) &^ 3; p >= first; p -= 4 {
 			for _, gap := range []int{4, 8} {
 				if n := int(w.order.Uint32(w.b[p-gap:])); n > 0 && marksOf(n) == count && w.fit(p, at, n) {
-					w.markers, w.count, w.namesAt, w.numAt, w.n = at, count, p, p-gap, n
+					w.namesAt, w.numAt, w.n = p, p-gap, n
 					return nil
 				}
 			}
@@ -179,21 +179,44 @@ func (w *window) names() error {
 	return errors.New("there are no names before a token table")
 }
 
-// fit walks the names and compares with the markers.
+// fit walks the names and compares with the markers; the last stretch first,
+// which tells a wrong beginning soon even where all names look alike.
 func (w *window) fit(names, markers, n int) bool {
 	b := w.b[names:markers]
-	at := 0
-	for i := range n {
-		if i%perMark == 0 && int(w.order.Uint32(w.b[markers+i/perMark*4:])) != at {
+	last := marksOf(n) - 1
+	at, ok := w.walk(b, int(w.order.Uint32(w.b[markers+4*last:])), n-last*perMark)
+	if !ok || len(b)-at >= 8 {
+		return false
+	}
+	at = 0
+	for i := range last {
+		if int(w.order.Uint32(w.b[markers+4*i:])) != at {
 			return false
 		}
-		size, head := nameLen(b, at)
-		if at += head + size; size == 0 || at > len(b) {
+		if at, ok = w.walk(b, at, perMark); !ok {
 			return false
 		}
 	}
-	return len(b)-at < 8
+	return int(w.order.Uint32(w.b[markers+4*last:])) == at
 }
+
+// walk steps over n names.
+func (w *window) walk(b []byte, at, n int) (int, bool) {
+	if w.steps -= n; w.steps < 0 {
+		return 0, false
+	}
+	for range n {
+		size, head := nameLen(b, at)
+		if at += head + size; size == 0 || at > len(b) {
+			return 0, false
+		}
+	}
+	return at, true
+}
+
+// maxWalk bounds the names that are stepped over in one window: some times those
+// of the largest kernel.
+const maxWalk = 1 << 24
 
 // offsets finds the addresses, in one of the places where they have been.
 func (w *window) offsets() (Tables, error) {
