@@ -27,7 +27,12 @@ type Document struct {
 	// Crash is what the kernel's log says, as `ringside crash parse` would have
 	// it: the signatures are those of the console log of the same crash.
 	Crash *crash.Document `json:"crash,omitempty"`
+
+	logText []byte
 }
+
+// LogText returns the kernel's log as text, with levels and callers.
+func (d *Document) LogText() []byte { return d.logText }
 
 // The kinds of a finding.
 const (
@@ -78,6 +83,11 @@ type Sections struct {
 	Tasks   *TaskSection    `json:"tasks,omitempty"`
 	Waits   *WaitSection    `json:"waits,omitempty"`
 	Modules []object.Module `json:"modules,omitempty"`
+
+	IRQs      *object.IRQs     `json:"irqs,omitempty"`
+	Mounts    []object.Mount   `json:"mounts,omitempty"`
+	RunQueues *RunQueueSection `json:"runqueues,omitempty"`
+	Disks     []object.Disk    `json:"disks,omitempty"`
 }
 
 // Status is how a section fared.

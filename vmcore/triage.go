@@ -31,6 +31,14 @@ const (
 	SectionTasks   = "tasks"
 	SectionWaits   = "waits"
 	SectionModules = "modules"
+	SectionIRQs    = "irqs"
+	SectionMounts  = "mounts"
+	SectionRunq    = "runqueues"
+	SectionDisks   = "disks"
+	SectionNet     = "net"
+	SectionTimers  = "timers"
+	SectionWorks   = "workqueues"
+	SectionFutexes = "futexes"
 )
 
 // triage is one run over a dump.
@@ -65,6 +73,11 @@ func Triage(ctx context.Context, k *kernel.Kernel, o Options) (*Document, error)
 		t.section(SectionTasks, t.readTasks)
 		t.section(SectionWaits, t.readWaits)
 	})
+	group.Go(func() {
+		if t.k.Types != nil {
+			t.readSystemObjects()
+		}
+	})
 	group.Wait()
 	if t.k.Types != nil {
 		t.section(SectionModules, func(w *kernel.Walk) error {
@@ -77,7 +90,8 @@ func Triage(ctx context.Context, k *kernel.Kernel, o Options) (*Document, error)
 	return t.doc, ctx.Err()
 }
 
-var sectionOrder = []string{"system", SectionLog, SectionCPUs, SectionTasks, SectionWaits, SectionModules}
+var sectionOrder = []string{"system", SectionLog, SectionCPUs, SectionTasks, SectionWaits, SectionModules,
+	SectionIRQs, SectionMounts, SectionRunq, SectionDisks, SectionNet, SectionTimers, SectionWorks, SectionFutexes}
 
 func cmpSection(a, b string) int {
 	return slices.Index(sectionOrder, a) - slices.Index(sectionOrder, b)
@@ -145,7 +159,8 @@ func (t *triage) log(w *kernel.Walk) error {
 	if err != nil {
 		return err
 	}
-	doc, err := crash.Parse(t.ctx, &text, t.o.Crash)
+	t.doc.logText = text.Bytes()
+	doc, err := crash.Parse(t.ctx, bytes.NewReader(t.doc.logText), t.o.Crash)
 	t.doc.Crash = doc
 	return err
 }

@@ -34,29 +34,43 @@ func (d *dumpFlags) flags(c *cobra.Command) {
 }
 
 // open opens the dump in files: one, or the parts of a split one in any order.
-func (d *dumpFlags) open(ctx context.Context, s Streams, files []string) (k *kernel.Kernel, end func(), err error) {
+func (d *dumpFlags) open(ctx context.Context, s Streams, files []string) (*kernel.Kernel, func(), error) {
+	var inputs []dump.Input
 	var closers []func()
-	end = func() {
+	for _, name := range files {
+		in, closer, err := dumpInput(ctx, s, name)
+		if err != nil {
+			closeAll(closers)()
+			return nil, nil, err
+		}
+		inputs, closers = append(inputs, in), append(closers, closer)
+	}
+	return d.openInputs(ctx, inputs, closers)
+}
+
+// closeAll calls what closes.
+func closeAll(closers []func()) func() {
+	return func() {
 		for _, c := range closers {
 			c()
 		}
 	}
+}
+
+// openInputs opens the dump in inputs, which closers close.
+func (d *dumpFlags) openInputs(ctx context.Context, inputs []dump.Input, closers []func()) (k *kernel.Kernel, end func(), err error) {
 	defer func() {
+		end = closeAll(closers)
 		if err != nil {
 			end()
 		}
 	}()
 	o := dump.Options{Raw: d.raw}
+	if d.base == "" {
+		d.base = "0"
+	}
 	if o.Base, err = strconv.ParseUint(d.base, 0, 64); err != nil {
 		return nil, nil, usagef("--base %s: an address such as 0x80000000 is wanted", d.base)
-	}
-	var inputs []dump.Input
-	for _, name := range files {
-		in, closer, err := dumpInput(ctx, s, name)
-		if err != nil {
-			return nil, nil, err
-		}
-		inputs, closers = append(inputs, in), append(closers, closer)
 	}
 	f, err := dump.Open(inputs, o)
 	if err != nil {

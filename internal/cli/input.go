@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"ringside/artefact"
 	"ringside/internal/triage"
+	"ringside/vmcore/kernel"
 )
 
 // A pipeReader makes an input of something that can be read only once, with
@@ -94,7 +96,11 @@ func bundled(dir string) []triage.Input {
 }
 
 func fileInput(path string) triage.Input {
-	return triage.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
+	return triage.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) },
+		Dump: func(ctx context.Context) (*kernel.Kernel, func(), error) {
+			var d dumpFlags
+			return d.open(ctx, Streams{}, []string{path})
+		}}
 }
 
 // stream reads a pipe as it comes and keeps nothing: for verbs that read their

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -38,10 +39,17 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LOGS", logs)
+			e.Setenv("CORPUS", os.Getenv("RINGSIDE_CORPUS"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("TMPDIR", e.WorkDir)
 			return nil
 		},
 		Cmds: scriptCommands(),
+		Condition: func(cond string) (bool, error) {
+			if cond == "corpus" { // the real inputs that are too large for the project
+				return os.Getenv("RINGSIDE_CORPUS") != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 	})
 }

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"ringside/internal/triage"
+	"ringside/vmcore/dump"
+	"ringside/vmcore/kernel"
 )
 
 // maxSpool is how much of a pipe is kept for a second reading.
@@ -16,7 +19,7 @@ const maxSpool = 1 << 30
 // time for the lines to quote.
 func spooled(name string, r io.ReadCloser) (triage.Input, func(), error) {
 	s := &spool{name: name, src: r, max: maxSpool}
-	return triage.Input{Name: name, Open: s.open}, s.remove, nil
+	return triage.Input{Name: name, Open: s.open, Dump: s.dump}, s.remove, nil
 }
 
 // A spool hands a pipe on as it comes and keeps a copy of its beginning in a
@@ -64,6 +67,26 @@ func (s *spool) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// dump reads the rest of the pipe and opens all of it as a kernel dump.
+func (s *spool) dump(ctx context.Context) (*kernel.Kernel, func(), error) {
+	if _, err := io.Copy(io.Discard, contextReader{ctx, s}); err != nil {
+		return nil, nil, err
+	}
+	if s.why != nil {
+		return nil, nil, s.notKept()
+	}
+	in, end := dump.Input{Name: s.name, R: s.file, Size: s.n}, func() {}
+	head := make([]byte, 6)
+	if n, _ := s.file.ReadAt(head, 0); wrapped(head[:n]) {
+		var err error
+		if in, end, err = spoolDump(ctx, s.name, io.NewSectionReader(s.file, 0, s.n)); err != nil {
+			return nil, nil, err
+		}
+	}
+	var d dumpFlags
+	return d.openInputs(ctx, []dump.Input{in}, []func(){end})
 }
 
 // Close leaves the copy where it is; remove is what ends it.

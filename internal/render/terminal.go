@@ -16,6 +16,10 @@ const maxStackShown = 12
 func Terminal(w io.Writer, res *triage.Result, s Style) error {
 	p := &printer{w: w, s: s}
 	p.source(res)
+	if res.Dump != nil {
+		p.dump(res)
+		return p.err
+	}
 	p.bundle(res.Bundle)
 	if len(res.Findings) == 0 && res.Error == "" {
 		p.line("\n%s  The kernel did not complain in this log.", s.paint(good, "✓ nothing found"))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ringside/crash"
+	"ringside/internal/triage"
 	"ringside/vmcore"
 )
 
@@ -21,6 +22,35 @@ const (
 // Vmcore prints what is wrong with a dumped kernel: the findings first.
 func Vmcore(w io.Writer, doc *vmcore.Document, st Style) error {
 	p := &printer{w: w, s: st}
+	p.vmcoreFindings(doc, nil)
+	p.vmcoreSections(doc)
+	return p.err
+}
+
+// dump prints what a dump says, and between its findings and its sections what
+// its log says of the report that the findings are about.
+func (p *printer) dump(res *triage.Result) {
+	p.line("")
+	main, rest := split(res)
+	told := map[int]bool{}
+	for i := range main {
+		told[main[i].Report] = true
+	}
+	p.vmcoreFindings(res.Dump, told)
+	if len(main) > 0 {
+		p.section("In the log")
+	}
+	for i := range main {
+		p.finding(res, &main[i])
+	}
+	p.others(res, rest)
+	p.vmcoreSections(res.Dump)
+	p.notes(res)
+}
+
+// vmcoreFindings prints the findings. Of those whose report in the log is told
+// by itself, only what the dump adds.
+func (p *printer) vmcoreFindings(doc *vmcore.Document, told map[int]bool) {
 	for i, f := range doc.Findings {
 		if i == maxVmcoreFindings {
 			p.line("\n%s", p.s.paint(faint, fmt.Sprintf("and %d more findings; --json has them", len(doc.Findings)-i)))
@@ -29,8 +59,15 @@ func Vmcore(w io.Writer, doc *vmcore.Document, st Style) error {
 		if i == 1 {
 			p.section("Besides")
 		}
+		if f.Report != nil && told[*f.Report] && f.Diagnosis != nil {
+			f.Diagnosis, f.Next = nil, nil
+			f.Evidence = slices.DeleteFunc(slices.Clone(f.Evidence), func(e vmcore.Evidence) bool { return e.Object == "" })
+		}
 		p.vmcoreFinding(&f, i == 0)
 	}
+}
+
+func (p *printer) vmcoreSections(doc *vmcore.Document) {
 	p.vmcoreKernel(doc)
 	if s := doc.Sections.Waits; s != nil && len(s.Graph.Edges) > 0 {
 		p.waits(&crash.Document{Waits: []crash.WaitGraph{s.Graph}})
@@ -43,7 +80,6 @@ func Vmcore(w io.Writer, doc *vmcore.Document, st Style) error {
 	}
 	p.vmcoreTasks(doc)
 	p.vmcoreTrouble(doc)
-	return p.err
 }
 
 func (p *printer) vmcoreFinding(f *vmcore.Finding, first bool) {

@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"encoding"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path"
 	"reflect"
 	"strings"
 	"time"
@@ -56,6 +58,9 @@ func (g *generator) value(t reflect.Type) (Object, error) {
 		return Object{}, nil // anything
 	case t.Implements(reflect.TypeFor[json.Marshaler]()), reflect.PointerTo(t).Implements(reflect.TypeFor[json.Marshaler]()):
 		return nil, fmt.Errorf("%v writes its own JSON, which reflection cannot see", t)
+	}
+	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		return g.text(t)
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -110,7 +115,13 @@ func (g *generator) definition(t reflect.Type) (string, error) {
 	if ref, ok := g.refs[t]; ok {
 		return ref, nil
 	}
+	// The first of several types of a name has it; the next is told by its
+	// package. A schema's order follows its fields, and so that stays.
 	name := t.Name()
+	if _, ok := g.taken[name]; ok {
+		pkg := path.Base(t.PkgPath())
+		name = strings.ToUpper(pkg[:1]) + pkg[1:] + name
+	}
 	if other, ok := g.taken[name]; ok {
 		return "", fmt.Errorf("%v and %v would both be the definition %q; rename one", other, t, name)
 	}

@@ -7,6 +7,7 @@ import (
 	"ringside/crash"
 	"ringside/internal/render"
 	"ringside/internal/triage"
+	"ringside/vmcore"
 )
 
 // Published is one schema that is promised to the programs of others.
@@ -35,5 +36,14 @@ var published = []Published{
 	{"symbol-index.v1.json", render.SymbolEntriesSchemaID, "ringside symbol index|fetch --json", reflect.TypeFor[render.SymbolEntries]()},
 	{"symbol-ize.v1.json", render.SymbolizedSchemaID, "ringside symbol ize --json", reflect.TypeFor[render.Symbolized]()},
 	{"triage.v1.json", triage.SchemaID, "ringside triage --json", reflect.TypeFor[triage.Result]()},
+	{"vmcore.v1.json", vmcore.SchemaID, "ringside vmcore triage --json", reflect.TypeFor[vmcore.Document]()},
+	{"vmcore-tasks.v1.json", render.VmcoreTasksSchemaID, "ringside vmcore tasks --json", reflect.TypeFor[render.VmcoreTasks]()},
+	{"vmcore-stacks.v1.json", render.VmcoreStacksSchemaID, "ringside vmcore stack --json", reflect.TypeFor[render.VmcoreStacks]()},
+	{"vmcore-locks.v1.json", render.VmcoreLocksSchemaID, "ringside vmcore locks --json", reflect.TypeFor[render.VmcoreLocks]()},
+	{"vmcore-modules.v1.json", render.VmcoreModulesSchemaID, "ringside vmcore mods --json", reflect.TypeFor[render.VmcoreModules]()},
+	{"vmcore-log.v1.json", render.VmcoreLogSchemaID, "ringside vmcore log --json", reflect.TypeFor[render.VmcoreLog]()},
+	{"vmcore-symbols.v1.json", render.VmcoreSymbolsSchemaID, "ringside vmcore sym --json", reflect.TypeFor[render.VmcoreSymbols]()},
+	{"vmcore-memory.v1.json", render.VmcoreMemorySchemaID, "ringside vmcore read --json", reflect.TypeFor[render.VmcoreMemory]()},
+	{"vmcore-values.v1.json", render.VmcoreValuesSchemaID, "ringside vmcore struct --json", reflect.TypeFor[render.VmcoreValues]()},
 	{"version.v1.json", render.VersionSchemaID, "ringside version --json", reflect.TypeFor[render.Version]()},
 }

@@ -13,6 +13,8 @@ import (
 	"ringside/diagnose"
 	"ringside/owner"
 	"ringside/symbol"
+	"ringside/vmcore"
+	"ringside/vmcore/kernel"
 )
 
 // SchemaID names the JSON form of [Result].
@@ -29,6 +31,8 @@ type Result struct {
 	Findings    []Finding       `json:"findings"`          // the gravest first
 	Symbols     *SymbolStats    `json:"symbols,omitempty"` // what came of adding file and line to the stacks
 	Document    *crash.Document `json:"document"`          // everything that was read
+	// Dump is what a kernel dump says beyond its log, of which the rest is.
+	Dump *vmcore.Document `json:"dump,omitempty"`
 }
 
 // Finding is one report of the document with what follows from it. Reports of
@@ -97,6 +101,9 @@ type Input struct {
 	Open func() (io.ReadCloser, error)
 	// Folder is set in place of Open for a folder, which is a bundle.
 	Folder fs.FS
+	// Dump opens the input as a kernel dump, where it turns out to be one; end is
+	// called when it has been read. Nil means that it cannot be.
+	Dump func(context.Context) (k *kernel.Kernel, end func(), err error)
 }
 
 // ErrNotKept is how the second reader of an [Input] says that it lacks the end
@@ -133,6 +140,12 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 	}
 	if a.Format == artefact.Archive {
 		return RunBundle(ctx, in.Name, archive(f, a), o)
+	}
+	if a.Format.IsVmcore() && in.Dump != nil {
+		if err := res.dump(ctx, in, o); err != nil {
+			return fail(err)
+		}
+		return res, nil
 	}
 	if !a.Format.IsLog() {
 		return fail(&UnsupportedError{Format: a.Format})
