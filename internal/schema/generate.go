@@ -1,8 +1,8 @@
 package schema
 
 import (
-	"encoding"
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"path"
