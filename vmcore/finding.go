@@ -12,7 +12,7 @@ import (
 
 // findings asks every rule and ranks what they say.
 func (t *triage) findings() {
-	for _, rule := range []func() []Finding{t.crashes, t.deadlocks, t.hungChains, t.corruption} {
+	for _, rule := range []func() []Finding{t.crashes, t.deadlocks, t.hungChains, t.lockups, t.stuckIO, t.corruption} {
 		t.doc.Findings = append(t.doc.Findings, rule()...)
 	}
 	f := t.doc.Findings
