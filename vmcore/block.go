@@ -46,13 +46,13 @@ func (t *triage) stuckIO() []Finding {
 		if t.diedOfOther() {
 			f.weight = weightReport
 		}
-		f.Evidence = append(f.Evidence, Evidence{Object: "struct request " + Addr(oldest.Addr).String(),
+		f.Evidence = append(f.Evidence, Evidence{Object: "struct request " + oldest.Addr.String(),
 			Text: fmt.Sprintf("%s of %d bytes at sector %d, %s, tag %d of hardware queue %d, for %.1f s", oldest.Op, oldest.Bytes, oldest.Sector, oldest.State, oldest.Tag, oldest.HWQ, oldest.Age.Seconds())})
 		switch {
 		case d.Quiesced > 0:
-			f.Evidence = append(f.Evidence, Evidence{Text: "the driver has stopped the queue: it is resetting the device, or lost it", Object: "struct request_queue " + Addr(d.Queue).String()})
+			f.Evidence = append(f.Evidence, Evidence{Text: "the driver has stopped the queue: it is resetting the device, or lost it", Object: "struct request_queue " + d.Queue.String()})
 		case held == stuck:
-			f.Evidence = append(f.Evidence, Evidence{Text: "none of them was given to the driver", Object: "struct request_queue " + Addr(d.Queue).String()})
+			f.Evidence = append(f.Evidence, Evidence{Text: "none of them was given to the driver", Object: "struct request_queue " + d.Queue.String()})
 		}
 		f.Evidence = append(f.Evidence, t.ioWaiters()...)
 		f.Next = []string{"look at the device and what leads to it (cable, path, hypervisor, storage server): the driver " + d.Driver + " has got no answer",

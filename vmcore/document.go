@@ -84,10 +84,16 @@ type Sections struct {
 	Waits   *WaitSection    `json:"waits,omitempty"`
 	Modules []object.Module `json:"modules,omitempty"`
 
-	IRQs      *object.IRQs     `json:"irqs,omitempty"`
-	Mounts    []object.Mount   `json:"mounts,omitempty"`
-	RunQueues *RunQueueSection `json:"runqueues,omitempty"`
-	Disks     []object.Disk    `json:"disks,omitempty"`
+	Memory   *MemorySection  `json:"memory,omitempty"`
+	Pointers *PointerSection `json:"pointers,omitempty"`
+
+	IRQs      *object.IRQs      `json:"irqs,omitempty"`
+	Mounts    []object.Mount    `json:"mounts,omitempty"`
+	RunQueues *RunQueueSection  `json:"runqueues,omitempty"`
+	Disks     []object.Disk     `json:"disks,omitempty"`
+	Network   *object.Network   `json:"network,omitempty"`
+	Timers    *object.Timers    `json:"timers,omitempty"`
+	WorkPools []object.WorkPool `json:"workqueues,omitempty"`
 }
 
 // Status is how a section fared.
@@ -116,12 +122,7 @@ type LogSection struct {
 }
 
 // Addr is an address, in JSON as "0xffff…".
-type Addr uint64
-
-func (a Addr) String() string { return fmt.Sprintf("%#x", uint64(a)) }
-
-// MarshalText implements encoding.TextMarshaler.
-func (a Addr) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%#x", uint64(a)), nil }
+type Addr = object.Addr
 
 // Frame is one function of a stack.
 type Frame struct {

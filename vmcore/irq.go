@@ -17,4 +17,7 @@ func (t *triage) readSystemObjects() {
 	t.section(SectionMounts, t.readMounts)
 	t.section(SectionRunq, t.readRunQueues)
 	t.section(SectionDisks, t.readBlocks)
+	t.section(SectionNet, t.readNetwork)
+	t.section(SectionTimers, t.readTimers)
+	t.section(SectionWorks, t.readWorkPools)
 }

@@ -29,6 +29,10 @@ func (t *triage) readRunQueues(w *kernel.Walk) error {
 // every tick.
 const behindLong = 10 * time.Second
 
+// weightLockup is above that of chains of tasks: those may wait for the CPU or
+// the grace period.
+const weightLockup = weightPrimary - 0.01
+
 // lockups are the CPUs that do not come back, and the grace periods of RCU that
 // do not end: who spins on what, since when. What the log says of them already
 // gets the evidence that the memory has.
@@ -60,6 +64,7 @@ func (t *triage) saidAlready(f Finding) bool {
 	for i := range t.doc.Findings {
 		if own := &t.doc.Findings[i]; own.Kind == FindingLockup && own.Report != nil {
 			own.Evidence = append(own.Evidence, f.Evidence...)
+			own.weight = max(own.weight, f.weight)
 			return true
 		}
 	}
@@ -79,14 +84,14 @@ func (t *triage) lockedUp(s *RunQueueSection, q *object.RunQueue) (Finding, bool
 	}
 	who := fmt.Sprintf("%s:%d", q.Current.Comm, q.Current.TID)
 	where, stack := t.stackOfCPU(q.CPU)
-	f := Finding{Kind: FindingLockup, Confidence: 0.85, weight: weightChain + 0.01, Title: fmt.Sprintf("CPU %d does not come back from %s", q.CPU, who)}
+	f := Finding{Kind: FindingLockup, Confidence: 0.85, weight: weightLockup, Title: fmt.Sprintf("CPU %d does not come back from %s", q.CPU, who)}
 	if where != "" {
 		f.Title += " in " + where
 	}
 	if t.diedOfOther() && !t.requested() {
 		f.weight = weightReport
 	}
-	rq := "struct rq " + Addr(q.Addr).String()
+	rq := "struct rq " + q.Addr.String()
 	f.Evidence = append(f.Evidence, Evidence{Text: fmt.Sprintf("CPU %d has run %s for %.0f s without a switch", q.CPU, who, q.Current.Since.Seconds()), Object: rq})
 	if still {
 		f.Confidence = 0.95
@@ -110,8 +115,8 @@ func (t *triage) lockedUp(s *RunQueueSection, q *object.RunQueue) (Finding, bool
 func (t *triage) stall(s *RunQueueSection) Finding {
 	r := s.RCU
 	var whom []string
-	f := Finding{Kind: FindingLockup, Confidence: 0.8, weight: weightChain}
-	f.Evidence = append(f.Evidence, Evidence{Text: fmt.Sprintf("the grace period %d of %s has lasted for %.0f s, %.0f s are allowed", r.GPSeq>>2, r.Flavour, r.Age.Seconds(), r.Limit.Seconds()), Object: "rcu_state"})
+	f := Finding{Kind: FindingLockup, Confidence: 0.8, weight: weightLockup}
+	f.Evidence = append(f.Evidence, Evidence{Text: fmt.Sprintf("the grace period %d of %s has lasted for %.0f s, %.0f s are allowed", r.GracePeriod, r.Flavour, r.Age.Seconds(), r.Limit.Seconds()), Object: "rcu_state"})
 	for _, cpu := range r.CPUs {
 		whom = append(whom, fmt.Sprintf("CPU %d", cpu))
 		if _, stack := t.stackOfCPU(cpu); len(stack) > 0 {
@@ -120,7 +125,7 @@ func (t *triage) stall(s *RunQueueSection) Finding {
 	}
 	for _, task := range r.Tasks {
 		whom = append(whom, fmt.Sprintf("%s:%d", task.Comm, task.TID))
-		f.Evidence = append(f.Evidence, Evidence{Text: fmt.Sprintf("it waits for %s:%d, which was preempted while it read", task.Comm, task.TID), Object: "struct task_struct " + Addr(task.Addr).String()})
+		f.Evidence = append(f.Evidence, Evidence{Text: fmt.Sprintf("it waits for %s:%d, which was preempted while it read", task.Comm, task.TID), Object: "struct task_struct " + task.Addr.String()})
 	}
 	f.Title = "RCU waits for " + sentence(whom[:min(len(whom), 8)])
 	if t.diedOfOther() && !t.requested() {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 )
@@ -50,7 +51,8 @@ func (w *Walk) List(head Value, typ, member string) iter.Seq[Value] {
 			}
 			at = w.k.Canonical(at)
 			if back, err := w.Pointer(at + ptr); err != nil {
-				w.fault(Fault{Addr: prev, Corrupt: at != 0, Path: typ + "." + member,
+				// A page that the dump leaves out says nothing about the list.
+				w.fault(Fault{Addr: prev, Corrupt: at != 0 && errors.Is(err, ErrNotMapped), Path: typ + "." + member,
 					Text: fmt.Sprintf("entry %d points to %#x%s: %v", n, at, poisonName(at), err)})
 				return
 			} else if back = w.k.Canonical(back); back != prev {

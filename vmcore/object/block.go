@@ -10,8 +10,8 @@ import (
 // Disk is a block device, with what it has not done yet.
 type Disk struct {
 	Name   string `json:"name"`
-	Addr   uint64 `json:"addr"`  // of its struct gendisk
-	Queue  uint64 `json:"queue"` // of its struct request_queue
+	Addr   Addr   `json:"addr"`  // of its struct gendisk
+	Queue  Addr   `json:"queue"` // of its struct request_queue
 	Driver string `json:"driver,omitempty"`
 	// Reads and Writes are in flight as the statistics count them, those of
 	// drivers without requests too.
@@ -24,7 +24,7 @@ type Disk struct {
 
 // Request is one that has not ended.
 type Request struct {
-	Addr   uint64 `json:"addr"`
+	Addr   Addr   `json:"addr"`
 	State  string `json:"state"` // "in flight", "complete" or "queued"
 	Op     string `json:"op"`
 	Sector uint64 `json:"sector"`
@@ -85,7 +85,7 @@ func diskOf(disk, part kernel.Value, j Jiffies, now time.Duration) Disk {
 	w := disk.Walk()
 	k := w.Kernel()
 	q := disk.Field("queue").Deref()
-	d := Disk{Name: disk.Field("disk_name").Str(), Addr: disk.Addr(), Queue: q.Addr(), Requests: []Request{},
+	d := Disk{Name: disk.Field("disk_name").Str(), Addr: Addr(disk.Addr()), Queue: Addr(q.Addr()), Requests: []Request{},
 		Driver: symbolAt(k, disk.Field("fops").Ptr())}
 	stats := part.Field("bd_stats")
 	for _, cpu := range k.CPUs() {
@@ -178,7 +178,7 @@ func (r *requestReader) add(rq kernel.Value, tag int, scheduler bool) {
 	if scheduler != (state == rqIdle) {
 		return
 	}
-	out := Request{Addr: rq.Addr(), State: "queued", Sector: rq.Field("__sector").Uint(), Bytes: rq.Field("__data_len").Uint(), Tag: tag, HWQ: r.hwq}
+	out := Request{Addr: Addr(rq.Addr()), State: "queued", Sector: rq.Field("__sector").Uint(), Bytes: rq.Field("__data_len").Uint(), Tag: tag, HWQ: r.hwq}
 	switch {
 	case state == rqInFlight:
 		out.State = "in flight"

@@ -11,7 +11,7 @@ import (
 // IRQ is an interrupt line that is set up.
 type IRQ struct {
 	Number  int         `json:"irq"`
-	Addr    uint64      `json:"addr"` // of its struct irq_desc
+	Addr    Addr        `json:"addr"` // of its struct irq_desc
 	HWIRQ   uint64      `json:"hwirq"`
 	Chip    string      `json:"chip,omitempty"`
 	Flow    string      `json:"flow,omitempty"` // how it is handled: handle_edge_irq
@@ -61,7 +61,9 @@ func ReadIRQs(w *kernel.Walk) *IRQs {
 	k := w.Kernel()
 	s := &IRQs{CPUs: k.CPUs(), Lines: []IRQ{}, Soft: []Counter{}, Local: []Counter{}}
 	add := func(number, addr uint64) bool {
-		s.Lines = append(s.Lines, irqOf(w.At("struct irq_desc", addr), int(number)))
+		if v := w.At("struct irq_desc", addr); readable(v) {
+			s.Lines = append(s.Lines, irqOf(v, int(number)))
+		}
 		return len(s.Lines) < maxIRQs
 	}
 	if _, ok := k.Symbol("sparse_irqs"); ok {
@@ -92,7 +94,7 @@ func ReadIRQs(w *kernel.Walk) *IRQs {
 func irqOf(v kernel.Value, number int) IRQ {
 	w := v.Walk()
 	k := w.Kernel()
-	q := IRQ{Number: number, Addr: v.Addr(), HWIRQ: v.Field("irq_data.hwirq").Uint(), Chip: v.Field("irq_data").Follow("chip").Field("name").Str(),
+	q := IRQ{Number: number, Addr: Addr(v.Addr()), HWIRQ: v.Field("irq_data.hwirq").Uint(), Chip: v.Field("irq_data").Follow("chip").Field("name").Str(),
 		Flow: symbolAt(k, v.Field("handle_irq").Ptr()), Actions: []IRQAction{}, Disabled: int(v.Field("depth").Uint()), Unhandled: v.Field("irqs_unhandled").Uint()}
 	for a := range w.Chain(v.Field("action").Deref(), "next") {
 		if len(q.Actions) == maxActions {
@@ -101,7 +103,9 @@ func irqOf(v kernel.Value, number int) IRQ {
 		q.Actions = append(q.Actions, IRQAction{Name: a.Field("name").Str(), Handler: symbolAt(k, a.Field("handler").Ptr()),
 			Thread: int(a.Field("thread").Deref().Field("pid").Int())})
 	}
-	if len(q.Actions) == 0 { // a line that nobody asked for is off, which says nothing
+	// A line that nobody asked for is off, and so is one that each CPU turns on by
+	// itself: that says nothing.
+	if len(q.Actions) == 0 || v.Field("percpu_enabled").Ptr() != 0 {
 		q.Disabled = 0
 	}
 	counts := v.Field("kstat_irqs")
@@ -118,6 +122,19 @@ func irqOf(v kernel.Value, number int) IRQ {
 		q.Effective = cpuMask(v.Field("irq_common_data.effective_affinity"))
 	}
 	return q
+}
+
+// readable reports whether all of a structure is in the dump. What is not leaves
+// one fault, instead of one for each member.
+func readable(v kernel.Value) bool {
+	if !v.Valid() {
+		return false
+	}
+	if !v.Walk().Readable(v.Addr(), v.Size()) {
+		v.Fault("it is not in the dump")
+		return false
+	}
+	return true
 }
 
 // softNames are the softirqs, enum in include/linux/interrupt.h: the same ten

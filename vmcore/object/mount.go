@@ -9,8 +9,8 @@ import (
 
 // Mount is a mounted file system of the first mount namespace.
 type Mount struct {
-	Addr   uint64 `json:"addr"`  // of its struct mount
-	Super  uint64 `json:"super"` // of its struct super_block
+	Addr   Addr   `json:"addr"`  // of its struct mount
+	Super  Addr   `json:"super"` // of its struct super_block
 	ID     int    `json:"id"`
 	Device string `json:"device"`
 	Path   string `json:"path"`
@@ -56,6 +56,9 @@ func Mounts(w *kernel.Walk) []Mount {
 		all = w.List(ns.Field("list"), "struct mount", "mnt_list")
 	}
 	for m := range all {
+		if !readable(m) {
+			continue
+		}
 		if list = append(list, mountOf(m, root)); len(list) == maxMounts {
 			break
 		}
@@ -82,7 +85,7 @@ func rootOf(w *kernel.Walk) uint64 {
 
 func mountOf(m kernel.Value, root uint64) Mount {
 	sb := m.Field("mnt.mnt_sb").Deref()
-	out := Mount{Addr: m.Addr(), Super: sb.Addr(), ID: int(m.Field("mnt_id").Int()), Device: m.Field("mnt_devname").Str(),
+	out := Mount{Addr: Addr(m.Addr()), Super: Addr(sb.Addr()), ID: int(m.Field("mnt_id").Int()), Device: m.Field("mnt_devname").Str(),
 		Type: sb.Field("s_type").Deref().Field("name").Str(), Path: mountPath(m, root), Options: []string{}}
 	if sb.Has("s_subtype") {
 		if sub := sb.Field("s_subtype").Str(); sub != "" {

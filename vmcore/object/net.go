@@ -22,7 +22,7 @@ type Network struct {
 // NetDevice is a network device.
 type NetDevice struct {
 	Name      string     `json:"name"`
-	Addr      uint64     `json:"addr"` // of its struct net_device
+	Addr      Addr       `json:"addr"` // of its struct net_device
 	Namespace uint64     `json:"namespace"`
 	Index     int        `json:"index"`
 	Flags     []string   `json:"flags"`
@@ -67,7 +67,7 @@ type SocketCount struct {
 type Listener struct {
 	Protocol string `json:"protocol"`
 	Address  string `json:"address"`
-	Addr     uint64 `json:"addr"` // of its struct sock
+	Addr     Addr   `json:"addr"` // of its struct sock
 }
 
 // Bounds of the network.
@@ -116,7 +116,7 @@ func ReadNetwork(w *kernel.Walk) *Network {
 
 func deviceOf(v, net kernel.Value, j Jiffies) NetDevice {
 	w := v.Walk()
-	d := NetDevice{Name: v.Field("name").Str(), Addr: v.Addr(), Namespace: net.Field("ns.inum").Uint(), Index: int(v.Field("ifindex").Int()),
+	d := NetDevice{Name: v.Field("name").Str(), Addr: Addr(v.Addr()), Namespace: net.Field("ns.inum").Uint(), Index: int(v.Field("ifindex").Int()),
 		MTU: int(v.Field("mtu").Uint()), Flags: []string{}, Addresses: []string{}, Queues: []NetQueue{}, Driver: symbolAt(w.Kernel(), v.Field("netdev_ops").Ptr())}
 	bits := v.Field("flags").Uint()
 	for _, f := range deviceFlags {
@@ -291,7 +291,7 @@ func (c *socketCounter) listener(protocol string, sk kernel.Value, family uint64
 		addr = address(sk.Field("skc_v6_rcv_saddr"), 16)
 	}
 	if port := sk.Field("skc_num").Uint(); port != 0 {
-		c.n.Listen = append(c.n.Listen, Listener{protocol, netip.AddrPortFrom(addr, uint16(port)).String(), sk.Addr()})
+		c.n.Listen = append(c.n.Listen, Listener{protocol, netip.AddrPortFrom(addr, uint16(port)).String(), Addr(sk.Addr())})
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 
 // RunQueue is what a CPU ran and what else wanted to run there.
 type RunQueue struct {
-	CPU  int    `json:"cpu"`
-	Addr uint64 `json:"addr"` // of its struct rq
+	CPU  int  `json:"cpu"`
+	Addr Addr `json:"addr"` // of its struct rq
 	// Clock is the queue's own time, Behind how far it is behind the latest of
 	// any CPU: the clock of a CPU that takes no interrupts stands still.
 	Clock    time.Duration `json:"clock_ns"`
@@ -27,7 +27,7 @@ type RunQueue struct {
 
 // QueuedTask is a task on a run queue.
 type QueuedTask struct {
-	Addr  uint64 `json:"addr"`
+	Addr  Addr   `json:"addr"`
 	TID   int    `json:"tid"`
 	Comm  string `json:"comm"`
 	Class string `json:"class"` // "fair", "rt", "deadline", "stop" or "idle"
@@ -46,7 +46,7 @@ func RunQueues(w *kernel.Walk) []RunQueue {
 	var list []RunQueue
 	for _, cpu := range k.CPUs() {
 		rq := runqueue(w, cpu)
-		q := RunQueue{CPU: cpu, Addr: rq.Addr(), Clock: time.Duration(rq.Field("clock").Uint()), Switches: rq.Field("nr_switches").Uint(), Running: int(rq.Field("nr_running").Uint()), Queued: []QueuedTask{}}
+		q := RunQueue{CPU: cpu, Addr: Addr(rq.Addr()), Clock: time.Duration(rq.Field("clock").Uint()), Switches: rq.Field("nr_switches").Uint(), Running: int(rq.Field("nr_running").Uint()), Queued: []QueuedTask{}}
 		q.Behind = max(now-q.Clock, 0)
 		curr := rq.Field("curr").Deref()
 		if curr.Valid() {
@@ -71,7 +71,7 @@ func RunQueues(w *kernel.Walk) []RunQueue {
 
 // queuedTask reads a task; member has when what is asked for began.
 func queuedTask(t kernel.Value, member string, now time.Duration) QueuedTask {
-	q := QueuedTask{Addr: t.Addr(), TID: int(t.Field("pid").Int()), Comm: t.Field("comm").Str(), Prio: int(t.Field("prio").Int())}
+	q := QueuedTask{Addr: Addr(t.Addr()), TID: int(t.Field("pid").Int()), Comm: t.Field("comm").Str(), Prio: int(t.Field("prio").Int())}
 	switch {
 	case t.Field("pid").Uint() == 0:
 		q.Class = "idle"
@@ -186,7 +186,8 @@ func WatchdogLimit(w *kernel.Walk) time.Duration {
 // RCU is the state of the kernel's read-copy-update.
 type RCU struct {
 	Flavour string `json:"flavour"`
-	GPSeq   uint64 `json:"gp_seq"`
+	// GracePeriod is the number of the latest.
+	GracePeriod int64 `json:"grace_period"`
 	// Running says that a grace period has not ended, Age since when.
 	Running bool          `json:"running"`
 	Age     time.Duration `json:"age_ns"`
@@ -207,14 +208,14 @@ func ReadRCU(w *kernel.Walk) *RCU {
 	}
 	state := w.Global("rcu_state", "struct rcu_state")
 	j := ReadJiffies(w)
-	r := &RCU{Flavour: state.Field("name").Str(), GPSeq: state.Field("gp_seq").Uint(), Limit: 21 * time.Second, CPUs: []int{}, Tasks: []QueuedTask{}}
+	seq := state.Field("gp_seq").Int() // the lowest two bits are its state
+	r := &RCU{Flavour: state.Field("name").Str(), GracePeriod: seq >> 2, Limit: 21 * time.Second, CPUs: []int{}, Tasks: []QueuedTask{}}
 	if at, ok := k.Symbol("rcu_cpu_stall_timeout"); ok {
 		if n, err := w.U32(at); err == nil && n >= 3 && n <= 300 {
 			r.Limit = time.Duration(n) * time.Second
 		}
 	}
-	r.Running = r.GPSeq&3 != 0 // RCU_SEQ_STATE_MASK
-	if !r.Running {
+	if r.Running = seq&3 != 0; !r.Running {
 		return r
 	}
 	r.Age = max(j.Since(state.Field("gp_start").Uint()), 0)
