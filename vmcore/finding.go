@@ -88,6 +88,9 @@ func (t *triage) crashes() []Finding {
 		switch {
 		case f.Kind == FindingRequested:
 			f.weight = weightChain - 0.1
+		case f.Kind == FindingLockup && r.Panicked:
+			// Whoever waits meanwhile waits for this CPU.
+			f.weight = weightRing - 0.01
 		case f.Kind == FindingHung && t.inGraph(r):
 			f.weight = weightEvent // the graph tells it better
 		case primary && r.Panicked:
@@ -111,7 +114,11 @@ func (t *triage) crashes() []Finding {
 // inGraph reports whether the task of a hung-task report is in the graph.
 func (t *triage) inGraph(r *crash.Report) bool {
 	s := t.doc.Sections.Waits
-	return s != nil && r.PID != nil && s.Graph.Task(*r.PID) >= 0
+	if s == nil || r.PID == nil {
+		return false
+	}
+	n := s.Graph.Task(*r.PID)
+	return slices.ContainsFunc(s.Graph.Edges, func(e crash.WaitEdge) bool { return e.From == n })
 }
 
 // reportEvidence says where a report happened, and whether the registers in the
@@ -265,6 +272,17 @@ func shorten(stack []string) []string {
 	return out
 }
 
+// whereOf returns the innermost frame of a stack that is not about waiting.
+func whereOf(stack []string) string {
+	for _, f := range shorten(stack) {
+		name, _, _ := strings.Cut(f, "+")
+		if !crash.Generic(name) && !strings.HasPrefix(name, "__wait_for_") {
+			return f
+		}
+	}
+	return ""
+}
+
 func (t *triage) waitersOn(s *WaitSection, nodes []int) int {
 	n := 0
 	for _, at := range nodes {
@@ -294,21 +312,33 @@ func (t *triage) hungChains() []Finding {
 			continue
 		}
 		f := Finding{Kind: FindingHung, Confidence: 0.8, Report: report, weight: weightChain - 0.02 + 0.01*min(float64(end.Waiters), 2)}
-		if report == nil {
+		if report == nil || t.logHasLockup() {
 			f.weight = weightReport
+		}
+		switch holder := t.lastHolder(s, end); {
+		case holder != nil && end.Waiters > 1:
+			f.Title = fmt.Sprintf("%d blocked behind %s, which waits for %s", end.Waiters-1, holder.Name, node.Name)
+			if at := whereOf(holder.Stack); at != "" {
+				f.Title += " in " + at
+			}
+			f.Evidence = append(f.Evidence, Evidence{Text: holder.Name + " waits for " + node.Name})
+		default:
+			f.Title = fmt.Sprintf("%s: %d blocked", node.Name, end.Waiters)
 		}
 		switch node.Kind {
 		case crash.NodeTask:
 			state := map[string]string{"R": "is running", "S": "sleeps and can be woken", "Z": "has exited", "X": "has exited", "T": "was stopped", "t": "was stopped by a debugger"}[node.State]
 			if state == "" {
-				state = "waits in " + strings.Join(shorten(node.Stack), " ← ")
-			} else if len(node.Stack) > 0 {
+				state = "waits"
+				if len(shorten(node.Stack)) == 0 {
+					state = "waits, and whose stack is not in the dump"
+				}
+			}
+			if len(node.Stack) > 0 {
 				state += " in " + strings.Join(shorten(node.Stack), " ← ")
 			}
 			f.Title = fmt.Sprintf("%d blocked behind %s, which %s", end.Waiters, node.Name, firstFrame(state))
 			f.Evidence = append(f.Evidence, Evidence{Text: node.Name + " " + state, Object: t.objectOf(s, end.Node)})
-		default:
-			f.Title = fmt.Sprintf("%s: %d blocked", node.Name, end.Waiters)
 		}
 		if who != "" {
 			f.Evidence = append(f.Evidence, Evidence{Text: fmt.Sprintf("%s has waited for %.0f s", who, longest)})
@@ -317,6 +347,30 @@ func (t *triage) hungChains() []Finding {
 		list = append(list, f)
 	}
 	return list
+}
+
+// logHasLockup reports whether the log says that a CPU did not come back: then what
+// waits is likely to wait for it.
+func (t *triage) logHasLockup() bool {
+	return t.doc.Crash != nil && slices.ContainsFunc(t.doc.Crash.Reports, func(r crash.Report) bool { return isLockup(&r) })
+}
+
+// lastHolder returns the one task that waits for the end of a chain itself, all
+// others waiting for it; nil where the end is a task or there are several.
+func (t *triage) lastHolder(s *WaitSection, end crash.WaitEnd) *crash.WaitNode {
+	if s.Graph.Nodes[end.Node].Kind == crash.NodeTask {
+		return nil
+	}
+	var holder *crash.WaitNode
+	for _, e := range s.Graph.Edges {
+		if e.To == end.Node {
+			if holder != nil {
+				return nil
+			}
+			holder = &s.Graph.Nodes[e.From]
+		}
+	}
+	return holder
 }
 
 func firstFrame(text string) string {

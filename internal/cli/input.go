@@ -12,6 +12,7 @@ import (
 
 	"ringside/artefact"
 	"ringside/internal/triage"
+	"ringside/vmcore/dump"
 	"ringside/vmcore/kernel"
 )
 
@@ -99,7 +100,12 @@ func fileInput(path string) triage.Input {
 	return triage.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) },
 		Dump: func(ctx context.Context) (*kernel.Kernel, func(), error) {
 			var d dumpFlags
-			return d.open(ctx, Streams{}, []string{path})
+			in, end, err := dumpInput(ctx, Streams{}, path)
+			if err != nil {
+				return nil, nil, err
+			}
+			in.Name = "dump" // who reads the report knows which
+			return d.openInputs(ctx, []dump.Input{in}, []func(){end})
 		}}
 }
 

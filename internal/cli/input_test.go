@@ -81,7 +81,7 @@ func TestFolder(t *testing.T) {
 	if n := strings.Count(out.String(), "null-ptr-deref in null_in_thread [labcrash]\n"); n < 5 {
 		t.Errorf("triage tells of %d of 5 reports:\n%s", n, out.String())
 	}
-	for _, text := range []string{"c.vmcore: this is vmcore-kdump", "d.empty: it is empty", "e.junk: these are bytes of no known kind"} {
+	for _, text := range []string{"c.vmcore: dump: the KDUMP header is cut off", "d.empty: it is empty", "e.junk: these are bytes of no known kind"} {
 		if !strings.Contains(errs.String(), text) {
 			t.Errorf("triage does not say %q: %s", text, errs.String())
 		}

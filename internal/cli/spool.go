@@ -77,11 +77,11 @@ func (s *spool) dump(ctx context.Context) (*kernel.Kernel, func(), error) {
 	if s.why != nil {
 		return nil, nil, s.notKept()
 	}
-	in, end := dump.Input{Name: s.name, R: s.file, Size: s.n}, func() {}
+	in, end := dump.Input{Name: "dump", R: s.file, Size: s.n}, func() {}
 	head := make([]byte, 6)
 	if n, _ := s.file.ReadAt(head, 0); wrapped(head[:n]) {
 		var err error
-		if in, end, err = spoolDump(ctx, s.name, io.NewSectionReader(s.file, 0, s.n)); err != nil {
+		if in, end, err = spoolDump(ctx, "dump", io.NewSectionReader(s.file, 0, s.n)); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -51,8 +51,8 @@ func (w *Walk) List(head Value, typ, member string) iter.Seq[Value] {
 			}
 			at = w.k.Canonical(at)
 			if back, err := w.Pointer(at + ptr); err != nil {
-				// A page that the dump leaves out says nothing about the list.
-				w.fault(Fault{Addr: prev, Corrupt: at != 0 && errors.Is(err, ErrNotMapped), Path: typ + "." + member,
+				// A page that was left out of the dump says nothing of the list.
+				w.fault(Fault{Addr: prev, Corrupt: at == 0 || errors.Is(err, ErrNotMapped), Path: typ + "." + member,
 					Text: fmt.Sprintf("entry %d points to %#x%s: %v", n, at, poisonName(at), err)})
 				return
 			} else if back = w.k.Canonical(back); back != prev {

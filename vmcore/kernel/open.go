@@ -104,6 +104,11 @@ func Open(ctx context.Context, f *dump.File, o Options) (*Kernel, error) {
 			break
 		}
 	}
+	for r := RungVMCoreInfo; r < RungDWARF; r++ {
+		if !k.steps[r].Reached && k.steps[r].Text == "" {
+			k.miss(r, "it stands on what is missing below it")
+		}
+	}
 	if !k.steps[RungDWARF].Reached {
 		k.miss(RungDWARF, "no vmlinux was given; nothing but lines and inlined calls needs one")
 	}
