@@ -188,15 +188,15 @@ func (k *Kernel) believe(text []byte) error {
 	if in.Empty() {
 		return errors.New("VMCOREINFO is empty")
 	}
-	old := *k
+	oldMMU, oldShift, oldInfo := k.mmu, k.pageShift, k.Info
 	k.Info = in
 	if size := in.PageSize(); size != 0 {
 		k.pageShift = shiftOf(size)
 	}
 	err := k.translate()
 	if err != nil {
-		k.mmu, k.pageShift, k.Info = old.mmu, old.pageShift, old.Info
-		if len(old.Info.values) == 0 {
+		k.mmu, k.pageShift, k.Info = oldMMU, oldShift, oldInfo
+		if oldInfo.Empty() {
 			k.Info = in // what it says is good to know even so
 		}
 	}
