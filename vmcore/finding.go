@@ -12,9 +12,10 @@ import (
 
 // findings asks every rule and ranks what they say.
 func (t *triage) findings() {
-	for _, rule := range []func() []Finding{t.crashes, t.deadlocks, t.hungChains, t.lockups, t.stuckIO, t.corruption} {
+	for _, rule := range []func() []Finding{t.crashes, t.deadlocks, t.hungChains, t.lockups, t.stuckIO, t.stalledPools, t.badPointers, t.corruption} {
 		t.doc.Findings = append(t.doc.Findings, rule()...)
 	}
+	t.doc.Findings = t.outOfMemory(t.doc.Findings)
 	f := t.doc.Findings
 	if !slices.ContainsFunc(f, func(f Finding) bool { return f.weight >= 0.3 }) {
 		f = append(f, t.nothing())
@@ -103,6 +104,7 @@ func (t *triage) crashes() []Finding {
 			f.weight = weightReport
 		}
 		f.Evidence = append(f.Evidence, t.reportEvidence(r)...)
+		f.Evidence = append(f.Evidence, t.pointerEvidence(i)...)
 		for _, h := range d.Hypotheses {
 			f.Evidence = append(f.Evidence, Evidence{Text: h.Text})
 		}

@@ -78,7 +78,13 @@ func Triage(ctx context.Context, k *kernel.Kernel, o Options) (*Document, error)
 			t.readSystemObjects()
 		}
 	})
+	if t.k.Types != nil {
+		group.Go(func() { t.section(SectionMemory, t.readMemory) })
+	}
 	group.Wait()
+	if t.k.Types != nil {
+		t.section(SectionPointers, t.readPointers)
+	}
 	if t.k.Types != nil {
 		t.section(SectionModules, func(w *kernel.Walk) error {
 			t.doc.Sections.Modules = object.Modules(w)
@@ -91,7 +97,8 @@ func Triage(ctx context.Context, k *kernel.Kernel, o Options) (*Document, error)
 }
 
 var sectionOrder = []string{"system", SectionLog, SectionCPUs, SectionTasks, SectionWaits, SectionModules,
-	SectionIRQs, SectionMounts, SectionRunq, SectionDisks, SectionNet, SectionTimers, SectionWorks, SectionFutexes}
+	SectionIRQs, SectionMounts, SectionRunq, SectionDisks, SectionNet, SectionTimers, SectionWorks, SectionFutexes,
+	SectionMemory, SectionPointers}
 
 func cmpSection(a, b string) int {
 	return slices.Index(sectionOrder, a) - slices.Index(sectionOrder, b)

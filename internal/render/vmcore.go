@@ -79,6 +79,7 @@ func (p *printer) vmcoreSections(doc *vmcore.Document) {
 		}
 	}
 	p.vmcoreTasks(doc)
+	p.vmcoreMemory(doc)
 	p.vmcoreTrouble(doc)
 }
 
