@@ -34,6 +34,8 @@ var rooms = []struct {
 	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},
 	{"vmcore/object", []string{"vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf"}},
 	{"vmcore", []string{"vmcore/object", "vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf", "crash", "klog", "diagnose", "insn"}},
+	{"vmcore/gdbserver", []string{"vmcore/object", "vmcore/kernel", "vmcore/dump"}},
+	{"vmcore/shell", []string{"vmcore", "vmcore/object", "vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf", "insn"}},
 
 	// The product.
 	{"docs", nil},
@@ -50,7 +52,7 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
-		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump",
+		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
 
@@ -60,7 +62,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
