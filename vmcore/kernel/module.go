@@ -133,7 +133,7 @@ const maxModuleSymbols = 200_000
 // symbols reads the module's symbol table, which the kernel keeps for kallsyms.
 func (m *Module) symbols() []moduleSymbol {
 	m.symOnce.Do(func() {
-		w := m.k.Walk(nil)
+		w := m.k.walk()
 		v := m.Value(w)
 		table := v
 		if v.Has("kallsyms") { // 4.5 and later
@@ -213,7 +213,7 @@ func (m *Module) sameRange(a, b uint64) bool {
 // orcTable reads the module's unwind tables.
 func (m *Module) orcTable() *orc.Table {
 	m.orcOnce.Do(func() {
-		w := m.k.Walk(nil)
+		w := m.k.walk()
 		v := m.Value(w)
 		if !v.Has("arch.num_orcs") || m.k.orcVer == 0 {
 			return
@@ -238,7 +238,7 @@ func (m *Module) Types() *btf.Spec {
 		if m.k.Types == nil || !m.k.HasField("struct btf_module", "btf") {
 			return
 		}
-		w := m.k.Walk(nil)
+		w := m.k.walk()
 		for bm := range w.List(w.Global("btf_modules", "struct list_head"), "struct btf_module", "list") {
 			if bm.Field("module").Ptr() != m.Addr {
 				continue

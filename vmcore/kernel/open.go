@@ -221,7 +221,7 @@ func (k *Kernel) translate() (err error) {
 	if !ok {
 		name = 4
 	}
-	w := k.Walk(nil)
+	w := k.walk()
 	const field = 65 // sizeof(struct new_utsname) / 6
 	got, err := w.CString(uts+name+2*field, field)
 	if err != nil {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,9 @@ import (
 
 // maxTable bounds what is copied out of the dump for one table.
 const maxTable = 64 << 20
+
+// errImplausible says that a number is none that a kernel has.
+var errImplausible = errors.New("no kernel has so many, or none")
 
 // climbKallsyms reads the kernel's symbol table out of its memory.
 func (k *Kernel) climbKallsyms(_ context.Context, _ Options) error {
@@ -56,10 +60,10 @@ func (k *Kernel) kallsymsTables() (t kallsyms.Tables, how string, err error) {
 	if at["names"] == 0 || at["num_syms"] == 0 || at["token_table"] == 0 || at["token_index"] == 0 || at["offsets"]+at["addresses"] == 0 {
 		return k.scanKallsyms()
 	}
-	w := k.Walk(nil)
+	w := k.walk()
 	n, err := w.U32(at["num_syms"])
 	if err != nil || n == 0 || n > 10_000_000 {
-		return t, "", fmt.Errorf("kallsyms_num_syms is %d (%v)", n, err)
+		return t, "", fmt.Errorf("kallsyms_num_syms is %d: %w", n, cmp.Or(err, errImplausible))
 	}
 	t.NumSyms = int(n)
 	if a := at["relative_base"]; a != 0 {
@@ -142,7 +146,7 @@ func (k *Kernel) imageOf(w *Walk) (image, int64, error) {
 }
 
 func (k *Kernel) scanKallsyms() (t kallsyms.Tables, how string, err error) {
-	w := k.Walk(nil)
+	w := k.walk()
 	img, size, err := k.imageOf(w)
 	if err != nil {
 		return t, "", err
@@ -166,7 +170,7 @@ func (k *Kernel) readBuildID() {
 	if !ok || !ok2 || stop < start || stop-start > 1<<16 {
 		return
 	}
-	w := k.Walk(nil)
+	w := k.walk()
 	notes := w.some(start, stop-start, 12)
 	for len(notes) >= 12 {
 		name, desc, typ := k.Order.Uint32(notes), k.Order.Uint32(notes[4:]), k.Order.Uint32(notes[8:])
@@ -193,7 +197,7 @@ func (k *Kernel) climbORC() {
 			return
 		}
 	}
-	w := k.Walk(nil)
+	w := k.walk()
 	if at[1]-at[0] > maxTable || at[3]-at[2] > maxTable {
 		k.miss(RungORC, "the unwind tables are larger than any")
 		return

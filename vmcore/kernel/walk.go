@@ -51,6 +51,10 @@ type tlbEntry struct {
 // Walk begins a walk. It ends early when ctx does.
 func (k *Kernel) Walk(ctx context.Context) *Walk { return &Walk{k: k, ctx: ctx, left: defaultReads} }
 
+// walk is for what the kernel reads of itself, bounded by the sizes that it
+// allows.
+func (k *Kernel) walk() *Walk { return k.Walk(context.Background()) }
+
 // Budget sets how many reads are left and returns the walk.
 func (w *Walk) Budget(reads int) *Walk { w.left = reads; return w }
 

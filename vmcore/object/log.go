@@ -353,7 +353,9 @@ func (l *logReader) text() error {
 	}
 	for line := range bytes.Lines(raw) {
 		r := Record{Level: -1, Seq: uint64(l.stats.Records)}
-		line = bytes.TrimRight(line, "\n")
+		if line = bytes.Trim(line, "\n\x00"); len(line) == 0 {
+			continue
+		}
 		if len(line) > 3 && line[0] == '<' && line[2] == '>' {
 			r.Level, line = int(line[1]-'0'), line[3:]
 		}

@@ -122,7 +122,8 @@ func (st *x86State) step() (more bool, err error) {
 	if e.Type == orc.TypeEnd || e.End {
 		return false, nil
 	}
-	sp, indirect := uint64(0), false
+	var sp uint64
+	indirect := false
 	switch e.SPReg {
 	case orc.RegSP:
 		sp = st.sp + uint64(int64(e.SPOff))
