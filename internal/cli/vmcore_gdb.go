@@ -40,7 +40,7 @@ Nobody who connects is asked for a password: listen where only you can connect.`
 			if err != nil {
 				return usagef("--listen: %w", err)
 			}
-			defer l.Close()
+			defer func() { _ = l.Close() }()
 			fmt.Fprintf(s.Err, "listening on %s; in gdb: target remote %[1]s\n", l.Addr())
 			return serveDebuggers(ctx, s, k, l)
 		},
@@ -61,7 +61,7 @@ func usageOr(err error) error {
 
 // serveDebuggers serves one debugger after the other until ctx ends.
 func serveDebuggers(ctx context.Context, s Streams, k *kernel.Kernel, l net.Listener) error {
-	defer context.AfterFunc(ctx, func() { l.Close() })()
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	for {
 		conn, err := l.Accept()
 		if ctx.Err() != nil {
@@ -70,11 +70,11 @@ func serveDebuggers(ctx context.Context, s Streams, k *kernel.Kernel, l net.List
 		if err != nil {
 			return &exitError{exitInternal, fmt.Errorf("waiting for a debugger: %w", err)}
 		}
-		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 		if err := gdbserver.Serve(ctx, k, conn); err != nil && ctx.Err() == nil {
 			fmt.Fprintln(s.Err, "a debugger left:", err)
 		}
 		stop()
-		conn.Close()
+		_ = conn.Close() // the session has ended
 	}
 }

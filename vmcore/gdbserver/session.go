@@ -280,7 +280,7 @@ func (s *session) transfer(arg string) string {
 	if len(f) != 4 || f[1] != "read" {
 		return ""
 	}
-	text := ""
+	var text string
 	switch {
 	case f[0] == "features" && f[2] == "target.xml":
 		text = s.xml

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,7 +67,7 @@ func converse(t *testing.T, s *target, packets ...string) []string {
 	var answers []string
 	for r := bufio.NewReader(strings.NewReader(out.String())); ; {
 		p, err := readPacket(r)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return answers
 		}
 		if err != nil {

@@ -88,11 +88,9 @@ type descRing struct {
 	state, begin, next  uint64 // offsets within a descriptor
 	data, dataSize      uint64
 	ts, length, caller  uint64 // offsets within an info
-	hasCaller           bool
 	head, tail          uint64
 	seq                 uint64
 	hasSeq              bool
-	level               uint64
 }
 
 // offsets reads a list of OFFSET() lines, and names the first that is missing.

@@ -92,13 +92,13 @@ func capture(ctx context.Context, qemu []string, console string, done, poke *reg
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	// QEMU calls us: no waiting for a socket to appear.
-	listener, err := net.Listen("unix", filepath.Join(dir, "qmp"))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", filepath.Join(dir, "qmp"))
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 
 	log, err := os.Create(console)
 	if err != nil {
@@ -123,7 +123,7 @@ func capture(ctx context.Context, qemu []string, console string, done, poke *reg
 			err = fmt.Errorf("qemu: %w", waited)
 		}
 	}()
-	stop := context.AfterFunc(ctx, func() { listener.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	conn, err := listener.Accept()
 	if err != nil {

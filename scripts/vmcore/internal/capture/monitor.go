@@ -19,7 +19,7 @@ type monitor struct {
 
 func newMonitor(ctx context.Context, conn net.Conn) (*monitor, error) {
 	m := &monitor{conn: conn, in: json.NewDecoder(conn), out: json.NewEncoder(conn)}
-	m.stop = context.AfterFunc(ctx, func() { conn.Close() })
+	m.stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
 	var greeting struct {
 		QMP json.RawMessage
 	}
@@ -59,5 +59,5 @@ func (m *monitor) do(command string, args map[string]any) error {
 
 func (m *monitor) Close() {
 	m.stop()
-	m.conn.Close()
+	_ = m.conn.Close()
 }

@@ -8,6 +8,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -134,7 +135,7 @@ func (l label) judge(program string, set []string) string {
 		}
 		args = append(args, "--raw", "--base", base)
 	}
-	cmd := exec.Command(program, append(args, set...)...)
+	cmd := exec.CommandContext(context.Background(), program, append(args, set...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	output, err := cmd.Output()
