@@ -118,16 +118,16 @@ func enumOf(k *kernel.Kernel, enum, name string) (int, bool) {
 func pglists(w *kernel.Walk) (list []kernel.Value) {
 	k := w.Kernel()
 	if _, ok := k.Symbol("contig_page_data"); ok {
-		return []kernel.Value{w.Global("contig_page_data", "struct pglist_data")}
+		if v := w.Global("contig_page_data", "struct pglist_data"); v.Valid() {
+			list = append(list, v)
+		}
+		return list
 	}
 	table, ok := k.Symbol("node_data")
 	if !ok {
 		return nil
 	}
-	n, ok := k.Info.Length("node_data")
-	if !ok || n > maxNodes {
-		n = maxNodes
-	}
+	n := uint64(nodeIDs(w)) // the table is as long as the kernel was built for, which nothing says on every machine
 	seen := map[uint64]bool{}
 	for i := range n {
 		at, err := w.Pointer(table + i*uint64(k.PtrSize()))
@@ -138,9 +138,19 @@ func pglists(w *kernel.Walk) (list []kernel.Value) {
 			continue
 		}
 		seen[at] = true
-		list = append(list, w.At("struct pglist_data", at))
+		if v := w.At("struct pglist_data", at); v.Valid() {
+			list = append(list, v)
+		}
 	}
 	return list
+}
+
+// nodeIDs is nr_node_ids: tables of nodes end there, whatever their type says.
+func nodeIDs(w *kernel.Walk) int {
+	if v := optional(w, "nr_node_ids", "unsigned int"); v.Valid() {
+		return int(min(v.Uint(), maxNodes))
+	}
+	return 1
 }
 
 func nodeOf(v kernel.Value) MemNode {

@@ -2,6 +2,7 @@ package object
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"ringside/vmcore/kernel"
@@ -48,6 +49,7 @@ type slubs struct {
 	// to its end.
 	unchecked int
 	cut       bool
+	lost      int // sheaves that are not in the dump
 }
 
 func newSlubs(w *kernel.Walk, m *memmap) *slubs {
@@ -76,6 +78,9 @@ func Slabs(w *kernel.Walk) []SlabCache {
 			uncounted[c.Addr] = len(caches)
 		}
 		caches = append(caches, c)
+	}
+	if s.lost > 0 {
+		optional(w, "slab_caches", "struct list_head").Fault(fmt.Sprintf("%d arrays of free objects are not in the dump: so many more objects may be free", s.lost))
 	}
 	if len(uncounted) > 0 {
 		s.count(caches, uncounted)
@@ -157,8 +162,7 @@ func (s *slubs) cache(v kernel.Value) (c SlabCache, counted bool) {
 
 // nodes are a cache's struct kmem_cache_node.
 func (s *slubs) nodes(v kernel.Value) (list []kernel.Value) {
-	var nodes kernel.Value
-	member := ""
+	nodes, member := kernel.Value{}, ""
 	switch {
 	case v.Has("node"):
 		nodes = v.Field("node")
@@ -167,7 +171,7 @@ func (s *slubs) nodes(v kernel.Value) (list []kernel.Value) {
 	default:
 		return nil
 	}
-	for i := range min(nodes.Len(), maxNodes, s.nodeCount()) {
+	for i := range min(nodes.Len(), maxNodes, nodeIDs(s.w)) {
 		n := nodes.Index(i)
 		if member != "" {
 			n = n.Field(member)
@@ -177,15 +181,6 @@ func (s *slubs) nodes(v kernel.Value) (list []kernel.Value) {
 		}
 	}
 	return list
-}
-
-// nodeCount is nr_node_ids: the array of a cache ends there, whatever its type
-// says.
-func (s *slubs) nodeCount() int {
-	if v := optional(s.w, "nr_node_ids", "unsigned int"); v.Valid() {
-		return int(min(v.Uint(), maxNodes))
-	}
-	return 1
 }
 
 // cpus are a cache's struct kmem_cache_cpu, which kernels with sheaves do not
@@ -245,12 +240,15 @@ func (s *slubs) sheaves(v kernel.Value) (list []kernel.Value) {
 	for _, cpu := range s.w.Kernel().CPUs() {
 		c := v.Field("cpu_sheaves").PerCPUOf(cpu)
 		for _, m := range []string{"main", "spare", "rcu_free"} {
-			if sheaf := c.Field(m).Deref(); sheaf.Valid() {
+			// makedumpfile leaves sheaves out where it does not know the kernel.
+			if sheaf := c.Field(m).Deref(); sheaf.Valid() && s.w.Readable(sheaf.Addr(), sheaf.Size()) {
 				list = append(list, sheaf)
+			} else if sheaf.Valid() {
+				s.lost++
 			}
 		}
 	}
-	for i := range s.nodeCount() {
+	for i := range nodeIDs(s.w) {
 		var barn kernel.Value
 		switch {
 		case v.Has("per_node"):
@@ -263,7 +261,12 @@ func (s *slubs) sheaves(v kernel.Value) (list []kernel.Value) {
 		if !barn.Valid() {
 			continue
 		}
-		for sheaf := range s.w.List(barn.Field("sheaves_full"), "struct slab_sheaf", "barn_list") {
+		full := barn.Field("sheaves_full")
+		if first := full.Field("next").Ptr(); !s.w.Readable(first, 16) {
+			s.lost++
+			continue
+		}
+		for sheaf := range s.w.List(full, "struct slab_sheaf", "barn_list") {
 			if list = append(list, sheaf); len(list) > maxPartials {
 				return list
 			}

@@ -99,7 +99,8 @@ func (s *slubs) free(cache, slab kernel.Value) iter.Seq2[uint64, uint64] {
 func (s *slubs) freeList(cache, slab kernel.Value, first uint64) iter.Seq2[uint64, uint64] {
 	return func(yield func(uint64, uint64) bool) {
 		pfn, ok := s.mem.pfn(slab.Addr())
-		if !ok {
+		if !ok || s.mem.first == 0 {
+			s.cut = true
 			return
 		}
 		k := s.w.Kernel()

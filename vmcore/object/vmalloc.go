@@ -41,7 +41,9 @@ func VmallocAreas(w *kernel.Walk) []VmallocArea {
 				v.Fault("there are more areas than are read")
 				break
 			}
-			list = append(list, areaOf(v))
+			if v.Valid() {
+				list = append(list, areaOf(v))
+			}
 		}
 	}
 	slices.SortFunc(list, func(a, b VmallocArea) int { return cmp.Compare(a.Start, b.Start) })
