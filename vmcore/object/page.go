@@ -131,8 +131,8 @@ func (m *memmap) section(pfn uint64) uint64 {
 // directMap finds where all of physical memory is mapped.
 func (m *memmap) directMap() {
 	k := m.w.Kernel()
-	switch {
-	case k.Machine == elf.EM_X86_64:
+	switch k.Machine {
+	case elf.EM_X86_64:
 		m.first = 0xffff888000000000
 		if five, _ := k.Info.Number("pgtable_l5_enabled"); five == 1 {
 			m.first = 0xff11000000000000
@@ -140,7 +140,7 @@ func (m *memmap) directMap() {
 		if v := optional(m.w, "page_offset_base", "unsigned long"); v.Valid() {
 			m.first = v.Uint()
 		}
-	case k.Machine == elf.EM_AARCH64:
+	case elf.EM_AARCH64:
 		n, _ := k.Info.Number("VA_BITS")
 		m.first = ^uint64(0) << uint(n&63)
 		if v := optional(m.w, "memstart_addr", "s64"); v.Valid() {

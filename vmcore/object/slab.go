@@ -162,7 +162,8 @@ func (s *slubs) cache(v kernel.Value) (c SlabCache, counted bool) {
 
 // nodes are a cache's struct kmem_cache_node.
 func (s *slubs) nodes(v kernel.Value) (list []kernel.Value) {
-	nodes, member := kernel.Value{}, ""
+	var nodes kernel.Value
+	member := ""
 	switch {
 	case v.Has("node"):
 		nodes = v.Field("node")
