@@ -26,6 +26,7 @@ Symbols, types and unwind tables come out of the dump itself; no vmlinux and no
 debug package is needed. The parts of a split dump are given one after the other.`,
 	}
 	c.AddCommand(newVmcoreTriage(s), newVmcoreLog(s), newVmcoreTasks(s), newVmcoreStack(s), newVmcoreLocks(s), newVmcoreMods(s), newVmcoreMem(s), newVmcoreSym(s), newVmcoreRead(s), newVmcoreStruct(s), newVmcoreGDBServer(s))
+	c.AddCommand(vmcoreSystemVerbs(s)...)
 	return c
 }
 

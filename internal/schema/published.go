@@ -45,5 +45,12 @@ var published = []Published{
 	{"vmcore-symbols.v1.json", render.VmcoreSymbolsSchemaID, "ringside vmcore sym --json", reflect.TypeFor[render.VmcoreSymbols]()},
 	{"vmcore-memory.v1.json", render.VmcoreMemorySchemaID, "ringside vmcore read --json", reflect.TypeFor[render.VmcoreMemory]()},
 	{"vmcore-values.v1.json", render.VmcoreValuesSchemaID, "ringside vmcore struct --json", reflect.TypeFor[render.VmcoreValues]()},
+	{"vmcore-irqs.v1.json", render.VmcoreIRQsSchemaID, "ringside vmcore irq --json", reflect.TypeFor[render.VmcoreIRQs]()},
+	{"vmcore-mounts.v1.json", render.VmcoreMountsSchemaID, "ringside vmcore mounts --json", reflect.TypeFor[render.VmcoreMounts]()},
+	{"vmcore-net.v1.json", render.VmcoreNetSchemaID, "ringside vmcore net --json", reflect.TypeFor[render.VmcoreNet]()},
+	{"vmcore-timers.v1.json", render.VmcoreTimersSchemaID, "ringside vmcore timers --json", reflect.TypeFor[render.VmcoreTimers]()},
+	{"vmcore-works.v1.json", render.VmcoreWorksSchemaID, "ringside vmcore works --json", reflect.TypeFor[render.VmcoreWorks]()},
+	{"vmcore-blocks.v1.json", render.VmcoreBlocksSchemaID, "ringside vmcore blocks --json", reflect.TypeFor[render.VmcoreBlocks]()},
+	{"vmcore-runq.v1.json", render.VmcoreRunqSchemaID, "ringside vmcore runq --json", reflect.TypeFor[render.VmcoreRunq]()},
 	{"version.v1.json", render.VersionSchemaID, "ringside version --json", reflect.TypeFor[render.Version]()},
 }
