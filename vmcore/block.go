@@ -19,15 +19,23 @@ func (t *triage) readBlocks(w *kernel.Walk) error {
 // up after 30 s, and a disk that is well answers within milliseconds.
 const stuckAfter = 10 * time.Second
 
+// stuckWithHang is how old a request has to be where the kernel itself found that
+// somebody waits for too long.
+const stuckWithHang = 2 * time.Second
+
 // stuckIO are the disks with requests that do not end, and who waits for them.
 func (t *triage) stuckIO() []Finding {
 	var list []Finding
+	after, waiters := stuckAfter, t.ioWaiters()
+	if len(waiters) > 0 && t.hangReport() != nil {
+		after = stuckWithHang
+	}
 	for _, d := range t.doc.Sections.Disks {
 		var oldest *object.Request
 		stuck, held := 0, 0
 		for i := range d.Requests {
 			r := &d.Requests[i]
-			if r.Age < stuckAfter {
+			if r.Age < after {
 				continue
 			}
 			stuck++
@@ -41,8 +49,11 @@ func (t *triage) stuckIO() []Finding {
 		if oldest == nil {
 			continue
 		}
-		f := Finding{Kind: FindingIO, Confidence: 0.9, weight: weightChain - 0.03,
+		f := Finding{Kind: FindingIO, Confidence: 0.9, weight: weightChain - 0.03, Report: t.hangReport(),
 			Title: fmt.Sprintf("%s: %d requests do not end, the oldest is a %s of %.0f s", d.Name, stuck, oldest.Op, oldest.Age.Seconds())}
+		if len(waiters) > 0 {
+			f.weight = weightChain + 0.01 // what they wait for is at the end of their chains
+		}
 		if t.diedOfOther() {
 			f.weight = weightReport
 		}
@@ -54,7 +65,7 @@ func (t *triage) stuckIO() []Finding {
 		case held == stuck:
 			f.Evidence = append(f.Evidence, Evidence{Text: "none of them was given to the driver", Object: "struct request_queue " + d.Queue.String()})
 		}
-		f.Evidence = append(f.Evidence, t.ioWaiters()...)
+		f.Evidence = append(f.Evidence, waiters...)
 		f.Next = []string{"look at the device and what leads to it (cable, path, hypervisor, storage server): the driver " + d.Driver + " has got no answer",
 			"the log's last lines about " + d.Name + " say whether the driver has tried to abort or to reset"}
 		list = append(list, f)

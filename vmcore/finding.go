@@ -56,6 +56,12 @@ func isLockup(r *crash.Report) bool {
 	return strings.Contains(k, "lockup") || strings.Contains(k, "stall")
 }
 
+// asksForDump reports whether a report is of somebody who asked for a dump.
+func asksForDump(r *crash.Report) bool {
+	return r.Class == "request" || strings.Contains(string(r.Kind), "sysrq") || strings.Contains(r.Headline, "sysrq triggered crash") ||
+		r.Guilty != nil && r.Guilty.Function == "sysrq_handle_crash"
+}
+
 // crashes are the log's reports. The report that the log is about is what made
 // the kernel die, if it died.
 func (t *triage) crashes() []Finding {
@@ -76,11 +82,13 @@ func (t *triage) crashes() []Finding {
 		switch {
 		case isLockup(r):
 			f.Kind = FindingLockup
+		case isHang(r) && strings.Contains(r.Headline, " in I/O wait "): // 7.0 and later
+			f.Kind = FindingIO
 		case isHang(r):
 			f.Kind = FindingHung
 		case r.Memory != nil && strings.Contains(kind, "oom"):
 			f.Kind = FindingMemory
-		case r.Class == "request" || strings.Contains(kind, "sysrq"):
+		case asksForDump(r):
 			f.Kind = FindingRequested
 		case strings.Contains(kind, "use-after-free"):
 			f.Kind = FindingFreed
@@ -92,7 +100,7 @@ func (t *triage) crashes() []Finding {
 		case f.Kind == FindingLockup && r.Panicked:
 			// Whoever waits meanwhile waits for this CPU.
 			f.weight = weightRing - 0.01
-		case f.Kind == FindingHung && t.inGraph(r):
+		case (f.Kind == FindingHung || f.Kind == FindingIO) && t.inGraph(r):
 			f.weight = weightEvent // the graph tells it better
 		case primary && r.Panicked:
 			f.weight = weightPrimary
@@ -105,10 +113,27 @@ func (t *triage) crashes() []Finding {
 		}
 		f.Evidence = append(f.Evidence, t.reportEvidence(r)...)
 		f.Evidence = append(f.Evidence, t.pointerEvidence(i)...)
+		if primary && strings.Contains(r.Headline, "NMI") {
+			f.Evidence = append(f.Evidence, t.otherCPUs(r)...)
+		}
 		for _, h := range d.Hypotheses {
 			f.Evidence = append(f.Evidence, Evidence{Text: h.Text})
 		}
 		list = append(list, f)
+	}
+	return list
+}
+
+// otherCPUs says what the CPUs did that did not panic: who presses the button
+// that sends an NMI has a machine that does not answer.
+func (t *triage) otherCPUs(r *crash.Report) (list []Evidence) {
+	for _, c := range t.doc.Sections.CPUs {
+		if c.TID == 0 || r.CPU != nil && c.Number == *r.CPU {
+			continue
+		}
+		if _, stack := t.stackOfCPU(c.Number); len(stack) > 0 {
+			list = append(list, Evidence{Text: fmt.Sprintf("meanwhile CPU %d ran %s:%d: %s", c.Number, c.Task, c.TID, strings.Join(stack, " ← ")), Object: fmt.Sprintf("cpu %d", c.Number)})
+		}
 	}
 	return list
 }
@@ -264,7 +289,7 @@ func shorten(stack []string) []string {
 	var out []string
 	for _, f := range stack {
 		name, _, _ := strings.Cut(f, "+")
-		if len(out) == 0 && (name == "__schedule" || name == "schedule" || name == "schedule_preempt_disabled" || name == "schedule_timeout" || name == "io_schedule") {
+		if len(out) == 0 && (name == "__switch_to" || name == "__schedule" || name == "schedule" || name == "schedule_preempt_disabled" || name == "schedule_timeout" || name == "io_schedule") {
 			continue
 		}
 		if out = append(out, f); len(out) == 6 {

@@ -180,7 +180,7 @@ func (s *MemorySection) memoryEvidence() (list []Evidence) {
 	}
 	var names []string
 	for _, c := range s.Slabs[:min(len(s.Slabs), 3)] {
-		names = append(names, fmt.Sprintf("%s %s (%d of %d objects used)", c.Name, Size(c.Bytes), c.Used, c.Objects))
+		names = append(names, fmt.Sprintf("%s %s (%d of %d objects used%s)", c.Name, Size(c.Bytes), c.Used, c.Objects, alsoCalled(c)))
 	}
 	if len(names) > 0 {
 		list = append(list, Evidence{Text: "largest slab caches: " + strings.Join(names, ", ")})
@@ -200,6 +200,22 @@ func (s *MemorySection) memoryEvidence() (list []Evidence) {
 		list = append(list, Evidence{Text: "largest users of vmalloc: " + strings.Join(names, ", ")})
 	}
 	return list
+}
+
+// maxAlsoCalled is how many other names of a cache are told.
+const maxAlsoCalled = 6
+
+// alsoCalled says whose objects a cache may have besides those of its name.
+func alsoCalled(c object.SlabCache) string {
+	names := c.Aliases
+	if len(names) == 0 {
+		return ""
+	}
+	text := "; merged with " + sentence(names[:min(len(names), maxAlsoCalled)])
+	if more := len(names) - maxAlsoCalled; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // outOfMemory tells of findings that memory ran out who has it, and finds it

@@ -114,7 +114,31 @@ func badPointer(doc *crash.Document, r *crash.Report) (register string, value ui
 	if r.Fault != nil {
 		value, ok = hexNumber(r.Fault.Address)
 	}
+	if register, base := baseOf(r, value); ok && register != "" {
+		return register, base, true
+	}
 	return "", value, ok
+}
+
+// maxDisplacement is how far a member may be from where its pointer points.
+const maxDisplacement = 4096
+
+// baseOf returns the one register that a faulting address may have been computed
+// from, for the code of an oops that cannot be decoded.
+func baseOf(r *crash.Report, addr uint64) (register string, value uint64) {
+	for name, text := range r.Registers {
+		v, ok := hexNumber(text)
+		if !ok || v < maxDisplacement || addr-v >= maxDisplacement || !pointerRegister.MatchString(name) {
+			continue
+		}
+		if register != "" && v != value {
+			return "", 0
+		}
+		if register == "" || name < register {
+			register, value = name, v
+		}
+	}
+	return register, value
 }
 
 func hexNumber(text string) (uint64, bool) {
@@ -124,6 +148,9 @@ func hexNumber(text string) (uint64, bool) {
 
 // freed looks whether the bad pointer came out of an object that was freed.
 func (s *PointerSection) freed(w *kernel.Walk, p *object.Pointers) {
+	if s.Bad.Class == object.PointsNull || s.Bad.Class == object.PointsError {
+		return // any object that was cleared before it was freed holds such
+	}
 	bad := uint64(s.Bad.Value)
 	for i := range s.Registers {
 		r := &s.Registers[i]

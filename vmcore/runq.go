@@ -137,7 +137,7 @@ func (t *triage) stall(s *RunQueueSection) Finding {
 // requested reports whether somebody asked for the dump.
 func (t *triage) requested() bool {
 	doc := t.doc.Crash
-	return doc != nil && doc.Primary != nil && doc.Reports[*doc.Primary].Class == "request"
+	return doc != nil && doc.Primary != nil && asksForDump(&doc.Reports[*doc.Primary])
 }
 
 // inKernel reports whether a CPU was in the kernel.

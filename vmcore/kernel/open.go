@@ -65,6 +65,7 @@ type Kernel struct {
 	orc       *orc.Table
 	orcVer    orc.Version
 	cpus      perCPU
+	found     map[string]uint64 // variables that the symbol table does not name
 	modules   []*Module
 	types     typeCache
 	debug     debugFile

@@ -15,12 +15,22 @@ type perCPU struct {
 	offsets []uint64
 	present []int
 	online  []int
+	areas   []uint64 // where the symbol table does not say
 	types   map[string]btf.ID
 }
 
 // loadPerCPU finds the areas: the offsets of all possible CPUs, and which CPUs
 // were online.
 func (k *Kernel) loadPerCPU(w *Walk) {
+	if k.Types != nil {
+		k.cpus.types = map[string]btf.ID{}
+		for v := range k.Types.Vars() {
+			k.cpus.types[v.Name] = v.Type
+		}
+	}
+	if k.recoveredPerCPU(w) {
+		return
+	}
 	possible := w.mask("__cpu_possible_mask")
 	if len(possible) == 0 {
 		possible = []int{0}
@@ -44,12 +54,6 @@ func (k *Kernel) loadPerCPU(w *Walk) {
 			k.cpus.offsets[cpu] = off
 		}
 	} // a kernel for one CPU has one area, which is its own template
-	if k.Types != nil {
-		k.cpus.types = map[string]btf.ID{}
-		for v := range k.Types.Vars() {
-			k.cpus.types[v.Name] = v.Type
-		}
-	}
 }
 
 // mask reads a struct cpumask.
@@ -92,7 +96,7 @@ func (k *Kernel) PossibleCPUs() int { return len(k.cpus.offsets) }
 // PerCPU returns where one CPU's copy of a per-CPU object is: addr is that of the
 // variable, or a pointer marked __percpu.
 func (k *Kernel) PerCPU(addr uint64, cpu int) (uint64, bool) {
-	if cpu < 0 || cpu >= len(k.cpus.offsets) {
+	if cpu < 0 || cpu >= len(k.cpus.offsets) || k.cpus.areas != nil && addr >= maxPerCPUVariables {
 		return 0, false
 	}
 	return addr + k.cpus.offsets[cpu], true

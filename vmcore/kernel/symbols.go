@@ -3,6 +3,7 @@ package kernel
 import (
 	"cmp"
 	"context"
+	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -189,6 +190,10 @@ func (k *Kernel) readBuildID() {
 
 // climbORC reads the unwind tables of the kernel.
 func (k *Kernel) climbORC() {
+	if k.Machine != elf.EM_X86_64 {
+		k.miss(RungORC, "this machine's kernels keep frame records in place of unwind tables")
+		return
+	}
 	var at [4]uint64
 	for i, s := range []string{"__start_orc_unwind_ip", "__stop_orc_unwind_ip", "__start_orc_unwind", "__stop_orc_unwind"} {
 		var ok bool
@@ -243,7 +248,10 @@ func (k *Kernel) Symbol(name string) (uint64, bool) {
 			return a, true
 		}
 	}
-	return k.Info.Symbol(name)
+	if a, ok := k.Info.Symbol(name); ok {
+		return a, true
+	}
+	return k.variable(name)
 }
 
 // Symbols returns the kernel's symbol table, nil below the rung kallsyms.

@@ -67,6 +67,7 @@ func (k *Kernel) SizeOf(typ string) uint64 {
 func (k *Kernel) climbTypes(ctx context.Context, _ Options) error {
 	w := k.Walk(ctx)
 	defer func() {
+		k.recoverVariables(w)
 		k.loadPerCPU(w)
 		k.loadModules(w)
 	}()

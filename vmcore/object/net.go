@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -85,13 +86,27 @@ const (
 var deviceFlags = []flag{{1, "UP"}, {2, "BROADCAST"}, {8, "LOOPBACK"}, {0x10, "POINTOPOINT"}, {0x80, "NOARP"}, {0x100, "PROMISC"},
 	{0x200, "ALLMULTI"}, {0x400, "MASTER"}, {0x800, "SLAVE"}, {0x1000, "MULTICAST"}}
 
+// netNamespaces goes through all network namespaces. Where the list has no name,
+// it is entered at that of the first task, which is passed over as the head is.
+func netNamespaces(w *kernel.Walk) iter.Seq[kernel.Value] {
+	if _, ok := w.Kernel().Symbol("net_namespace_list"); ok {
+		return w.List(w.Global("net_namespace_list", "struct list_head"), "struct net", "list")
+	}
+	return func(yield func(kernel.Value) bool) {
+		first := w.Global("init_task", "struct task_struct").Follow("nsproxy", "net_ns")
+		if first.Valid() {
+			yield(first)
+		}
+	}
+}
+
 // ReadNetwork reads the devices and counts the sockets.
 func ReadNetwork(w *kernel.Walk) *Network {
 	n := &Network{Devices: []NetDevice{}, Sockets: []SocketCount{}, Listen: []Listener{}}
 	j := ReadJiffies(w)
 	c := socketCounter{w: w, n: n, counts: map[SocketCount]int{}}
 	spaces := 0
-	for net := range w.List(w.Global("net_namespace_list", "struct list_head"), "struct net", "list") {
+	for net := range netNamespaces(w) {
 		if spaces++; spaces > maxNamespaces {
 			break
 		}

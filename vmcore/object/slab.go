@@ -24,6 +24,10 @@ type SlabCache struct {
 	// Estimate says that not all slabs were looked at.
 	Estimate bool `json:"estimate,omitempty"`
 
+	// Aliases are the names under which others made a cache that the kernel merged
+	// into this one.
+	Aliases []string `json:"aliases,omitempty"`
+
 	order uint
 }
 
@@ -78,6 +82,10 @@ func Slabs(w *kernel.Walk) []SlabCache {
 			uncounted[c.Addr] = len(caches)
 		}
 		caches = append(caches, c)
+	}
+	aliases := slabAliases(w)
+	for i := range caches {
+		caches[i].Aliases = slices.DeleteFunc(aliases[caches[i].Addr], func(name string) bool { return name == caches[i].Name })
 	}
 	if s.lost > 0 {
 		optional(w, "slab_caches", "struct list_head").Fault(fmt.Sprintf("%d arrays of free objects are not in the dump: so many more objects may be free", s.lost))
