@@ -72,7 +72,7 @@ func TestVerdict(t *testing.T) {
 	}{
 		{"hang.kdump-zlib-d31", FindingDeadlock, "deadlock of klab-abba-1:110 and klab-abba-2:111 over mutex klab_b [klab] and mutex klab_a [klab]", 67, []string{"klab", "qemu_fw_cfg", "loop", "dummy"}},
 		{"oops.kdump-lzo-d31", FindingCrash, "null-ptr-deref in klab_deref [klab]", 0, nil},
-		{"sysrq.kdump-zlib-d31.flat", FindingCrash, "panic: sysrq triggered crash in sysrq_handle_crash", 0, nil},
+		{"sysrq.kdump-zlib-d31.flat", FindingRequested, "panic: sysrq triggered crash in sysrq_handle_crash", 0, nil},
 		{"oops612.kdump-zstd-d31", FindingCrash, "null-ptr-deref in klab_deref [klab]", 0, nil},
 	} {
 		t.Run(c.dump, func(t *testing.T) {

@@ -184,6 +184,30 @@ type Task struct {
 	// Unwound says why the stack ends before its end.
 	Unwound string `json:"unwound,omitempty"`
 	Group   int    `json:"group"` // which of the section's groups has its stack
+	// Cgroup is its path in the unified hierarchy, or the memory controller's.
+	Cgroup string `json:"cgroup,omitempty"`
+	// Namespaces is which of the section's sets of namespaces it is in, 0 for
+	// that of the first process; NSPID is its number in its own PID namespace
+	// where that is not its TID.
+	Namespaces int `json:"namespaces,omitempty"`
+	NSPID      int `json:"ns_pid,omitempty"`
+}
+
+// NamespaceSet is the namespaces that some tasks share.
+type NamespaceSet struct {
+	IDs   object.NamespaceIDs `json:"ids"`
+	Count int                 `json:"count"`
+	// Own are the kinds that differ from those of the first process.
+	Own []string `json:"own,omitempty"`
+}
+
+// Futex is a futex with those who wait for it.
+type Futex struct {
+	object.Futex
+	Process int       `json:"pid,omitempty"` // of one that is in no file
+	Owner   *TaskRef  `json:"owner,omitempty"`
+	Waiters []TaskRef `json:"waiters"` // the first of them
+	Count   int       `json:"count"`
 }
 
 // CPU is one CPU that was online.
@@ -203,6 +227,11 @@ type TaskSection struct {
 	States map[string]int `json:"states"`
 	Groups []Group        `json:"groups"` // what blocks first, then the largest
 	Tasks  []Task         `json:"tasks"`
+	// Namespaces are the sets of namespaces, that of the first process first.
+	Namespaces []NamespaceSet `json:"namespaces"`
+	// Futexes are those that threads wait for in the kernel, those with most
+	// waiters first.
+	Futexes []Futex `json:"futexes"`
 }
 
 // Group is the tasks whose stacks are the same.

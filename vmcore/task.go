@@ -38,7 +38,7 @@ const maxTIDs = 64
 
 // readTasks lists all tasks, unwinds them and groups those with the same stack.
 func (t *triage) readTasks(w *kernel.Walk) error {
-	s := &TaskSection{States: map[string]int{}, Groups: []Group{}, Tasks: []Task{}}
+	s := &TaskSection{States: map[string]int{}, Groups: []Group{}, Tasks: []Task{}, Namespaces: []NamespaceSet{}, Futexes: []Futex{}}
 	t.doc.Sections.Tasks = s
 	for task := range object.Tasks(w) {
 		t.tasks = append(t.tasks, task)
@@ -48,6 +48,7 @@ func (t *triage) readTasks(w *kernel.Walk) error {
 		onCPU[c.Curr.Addr] = true
 	}
 	groups := map[uint64]int{}
+	futexes, containers := futexTable{section: s, at: map[object.Futex]int{}}, newContainerTable(w, s)
 	seed := maphash.MakeSeed()
 	cache := map[uint64][]Frame{} // by the hash of the stack
 	for i := range t.tasks {
@@ -71,6 +72,7 @@ func (t *triage) readTasks(w *kernel.Walk) error {
 				out.UserPC = new(Addr(stack.User.PC))
 			}
 			key = h
+			futexes.add(w, *task, stack)
 			if task.State.Blocked() && !task.OnCPU {
 				if wait, ok := object.WaitOf(*task, stack); ok {
 					t.waits = append(t.waits, wait)
@@ -95,10 +97,12 @@ func (t *triage) readTasks(w *kernel.Walk) error {
 			}
 		}
 		out.Group = g
+		containers.add(*task, &out)
 		s.States[out.State]++
 		s.Tasks = append(s.Tasks, out)
 	}
 	s.Count = len(s.Tasks)
+	futexes.order()
 	s.order()
 	return w.Err()
 }

@@ -38,7 +38,6 @@ const (
 	SectionNet     = "net"
 	SectionTimers  = "timers"
 	SectionWorks   = "workqueues"
-	SectionFutexes = "futexes"
 )
 
 // triage is one run over a dump.
@@ -97,7 +96,7 @@ func Triage(ctx context.Context, k *kernel.Kernel, o Options) (*Document, error)
 }
 
 var sectionOrder = []string{"system", SectionLog, SectionCPUs, SectionTasks, SectionWaits, SectionModules,
-	SectionIRQs, SectionMounts, SectionRunq, SectionDisks, SectionNet, SectionTimers, SectionWorks, SectionFutexes,
+	SectionIRQs, SectionMounts, SectionRunq, SectionDisks, SectionNet, SectionTimers, SectionWorks,
 	SectionMemory, SectionPointers}
 
 func cmpSection(a, b string) int {

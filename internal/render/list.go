@@ -1,20 +1,11 @@
 package render
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"ringside/crash"
 )
-
-// JSON writes v, indented, with a final newline.
-func JSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
 
 // Reports writes one line per report.
 func Reports(w io.Writer, doc *crash.Document, s Style) error {

@@ -26,19 +26,22 @@ const (
 
 // VmcoreTasks is the list of tasks of a dump.
 type VmcoreTasks struct {
-	Schema string          `json:"schema"`
-	Rung   kernel.Rung     `json:"rung"`
-	Tasks  []vmcore.Task   `json:"tasks"`
-	Status []vmcore.Status `json:"status"`
+	Schema string        `json:"schema"`
+	Rung   kernel.Rung   `json:"rung"`
+	Tasks  []vmcore.Task `json:"tasks"`
+	// Namespaces are the sets that the tasks are in.
+	Namespaces []vmcore.NamespaceSet `json:"namespaces"`
+	Status     []vmcore.Status       `json:"status"`
 }
 
 // NewVmcoreTasks lists the tasks in some states ("" for all), with their stacks
 // where they are wanted.
 func NewVmcoreTasks(doc *vmcore.Document, states string, stacks bool) VmcoreTasks {
-	list := VmcoreTasks{Schema: VmcoreTasksSchemaID, Rung: doc.Rung, Tasks: []vmcore.Task{}, Status: doc.Sections.Status}
+	list := VmcoreTasks{Schema: VmcoreTasksSchemaID, Rung: doc.Rung, Tasks: []vmcore.Task{}, Namespaces: []vmcore.NamespaceSet{}, Status: doc.Sections.Status}
 	if doc.Sections.Tasks == nil {
 		return list
 	}
+	list.Namespaces = doc.Sections.Tasks.Namespaces
 	for _, t := range doc.Sections.Tasks.Tasks {
 		if states != "" && !strings.Contains(states, t.State) {
 			continue
@@ -76,8 +79,28 @@ func VmcoreTaskList(w io.Writer, list VmcoreTasks, st Style) error {
 		if t.RSS > 0 {
 			rss = fmt.Sprintf("%d KiB", t.RSS>>10)
 		}
-		p.line("%7d %7d %7d %3d %-2s %10s %10s %9s  %s", t.PID, t.TID, t.PPID, t.CPU, state, fmt.Sprintf("%.3f s", t.Ran), waited, rss, p.s.paint(r, name))
+		where := ""
+		if t.Cgroup != "" && t.Cgroup != "/" {
+			where = "  " + t.Cgroup
+		}
+		if t.Namespaces != 0 {
+			where += fmt.Sprintf("  namespaces %d", t.Namespaces)
+		}
+		if t.NSPID != 0 {
+			where += fmt.Sprintf(", there %d", t.NSPID)
+		}
+		p.line("%7d %7d %7d %3d %-2s %10s %10s %9s  %s%s", t.PID, t.TID, t.PPID, t.CPU, state, fmt.Sprintf("%.3f s", t.Ran), waited, rss, p.s.paint(r, name), p.s.paint(faint, where))
 		p.frames(t.Frames, t.Unwound)
+	}
+	for i, set := range list.Namespaces {
+		if i == 0 || set.Count == 0 {
+			continue
+		}
+		var own []string
+		for _, kind := range set.Own {
+			own = append(own, fmt.Sprintf("%s:[%d]", kind, set.IDs[kind]))
+		}
+		p.line("%s", p.s.paint(faint, fmt.Sprintf("namespaces %d: %s", i, strings.Join(own, " "))))
 	}
 	return p.err
 }
@@ -159,6 +182,8 @@ type VmcoreLocks struct {
 	Graph  crash.WaitGraph  `json:"graph"`
 	Locks  []vmcore.Lock    `json:"locks"`
 	Found  []vmcore.Finding `json:"findings"` // of the rings and chains
+	// Futexes are what threads wait for that user space locks.
+	Futexes []vmcore.Futex `json:"futexes"`
 }
 
 // NewVmcoreLocks takes what a document says about locks.
@@ -167,6 +192,10 @@ func NewVmcoreLocks(doc *vmcore.Document) VmcoreLocks {
 		Graph: crash.WaitGraph{Nodes: []crash.WaitNode{}, Edges: []crash.WaitEdge{}, Ends: []crash.WaitEnd{}, Cycles: [][]int{}}}
 	if s := doc.Sections.Waits; s != nil {
 		l.Graph, l.Locks = s.Graph, s.Locks
+	}
+	l.Futexes = []vmcore.Futex{}
+	if s := doc.Sections.Tasks; s != nil {
+		l.Futexes = s.Futexes
 	}
 	for _, f := range doc.Findings {
 		if f.Kind == vmcore.FindingDeadlock || f.Kind == vmcore.FindingHung {
@@ -181,6 +210,7 @@ func VmcoreLockList(w io.Writer, l VmcoreLocks, st Style) error {
 	p := &printer{w: w, s: st}
 	if len(l.Graph.Edges) == 0 {
 		p.line("%s", "No task waits for a lock.")
+		p.futexes(l.Futexes)
 		return p.err
 	}
 	for _, f := range l.Found {
@@ -208,7 +238,36 @@ func VmcoreLockList(w io.Writer, l VmcoreLocks, st Style) error {
 			p.line("      %s %s", p.s.paint(faint, "wanted by"), strings.TrimSpace(fmt.Sprintf("%s:%d %s", t.Comm, t.TID, t.Mode)))
 		}
 	}
+	p.futexes(l.Futexes)
 	return p.err
+}
+
+// maxFutexWaiters is how many that wait for one futex are named.
+const maxFutexWaiters = 6
+
+// futexes prints what user space waits for.
+func (p *printer) futexes(list []vmcore.Futex) {
+	if len(list) == 0 {
+		return
+	}
+	p.section("Futexes")
+	for _, f := range list {
+		where := fmt.Sprintf("of process %d", f.Process)
+		if f.File {
+			where = "in a file"
+		}
+		held := ""
+		if f.Owner != nil {
+			held = fmt.Sprintf("  held by %s:%d", f.Owner.Comm, f.Owner.TID)
+		}
+		p.line("  %s %s%s", p.s.paint(strong, f.Addr.String()), where, held)
+		for _, t := range f.Waiters[:min(len(f.Waiters), maxFutexWaiters)] {
+			p.line("      %s %s:%d", p.s.paint(faint, "wanted by"), t.Comm, t.TID)
+		}
+		if more := f.Count - maxFutexWaiters; more > 0 {
+			p.line("      %s", p.s.paint(faint, fmt.Sprintf("and %d more", more)))
+		}
+	}
 }
 
 // VmcoreModules is the modules of a dump.
