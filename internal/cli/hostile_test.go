@@ -42,7 +42,7 @@ const (
 	peakBase     = 64
 	peakInflate  = 96
 	peakDocument = 400
-	peakOutput   = 900
+	peakOutput   = 400
 )
 
 // long is n, or a hundredth of it in a short run.
