@@ -35,7 +35,8 @@ var rooms = []struct {
 	{"vmcore/object", []string{"vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf"}},
 	{"vmcore", []string{"vmcore/object", "vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf", "crash", "klog", "diagnose", "insn"}},
 	{"vmcore/gdbserver", []string{"vmcore/object", "vmcore/kernel", "vmcore/dump"}},
-	{"vmcore/shell", []string{"vmcore", "vmcore/object", "vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf", "insn"}},
+	{"vmcore/script", []string{"vmcore", "vmcore/object", "vmcore/kernel", "symbol/btf"}},
+	{"vmcore/shell", []string{"vmcore", "vmcore/script", "vmcore/object", "vmcore/unwind", "vmcore/kernel", "symbol/btf", "insn"}},
 
 	// The product.
 	{"docs", nil},
@@ -44,15 +45,15 @@ var rooms = []struct {
 	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
 	{"internal/watch", []string{"crash"}},
 	{"internal/triage", []string{"vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/render", []string{"vmcore", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/schema", []string{"vmcore", "internal/render", "internal/triage", "crash", "owner"}},
+	{"internal/render", []string{"vmcore", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/schema", []string{"vmcore", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
-		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell",
+		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
 
@@ -62,7 +63,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
