@@ -195,6 +195,17 @@ func (r *Resolver) answer(f *File, s Symbol, offset uint64, q Query, verified Ve
 	return a
 }
 
+// Kernel returns the file of a kernel. It belongs to the resolver. The error is
+// [ErrNotFound] where there is none, and a [*MismatchError] where there is only
+// one of another build.
+func (r *Resolver) Kernel(ctx context.Context, kernel Identity) (*File, error) {
+	f, _, err := r.file(ctx, Query{Kernel: kernel})
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
 // file finds the file for a query and checks that it is of the log's build.
 func (r *Resolver) file(ctx context.Context, q Query) (*File, Verification, error) {
 	want := Identity{BuildID: q.BuildID, Release: q.Kernel.Release, Version: q.Kernel.Version, Module: q.Module, Kernel: q.Module == ""}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringside/artefact"
+	"ringside/internal/triage"
 	"ringside/symbol"
 	"ringside/vmcore/dump"
 	"ringside/vmcore/kernel"
@@ -91,7 +92,7 @@ func (d *dumpFlags) openInputs(ctx context.Context, inputs []dump.Input, closers
 			return nil, nil, usage(err)
 		}
 		closers = append(closers, sym.Close)
-		if err := k.AddDebug(vmlinux{sym}); err != nil {
+		if err := k.AddDebug(triage.DebugFile(sym)); err != nil {
 			return nil, nil, usage(err)
 		}
 	}
@@ -184,19 +185,4 @@ func (c contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.r.Read(p)
-}
-
-// vmlinux gives a dump's kernel the lines of a symbol file.
-type vmlinux struct{ f *symbol.File }
-
-func (v vmlinux) Name() string    { return v.f.Name }
-func (v vmlinux) BuildID() string { return v.f.Identity().BuildID }
-
-func (v vmlinux) Lines(addr uint64) []kernel.Line {
-	lines, _ := v.f.Lines(addr) // what comes with an error is good
-	out := make([]kernel.Line, 0, len(lines))
-	for _, l := range lines {
-		out = append(out, kernel.Line{Function: l.Function, File: l.File, Line: l.Line})
-	}
-	return out
 }

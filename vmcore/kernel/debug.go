@@ -48,6 +48,9 @@ func (k *Kernel) AddDebug(d DebugInfo) error {
 	return nil
 }
 
+// Refuse says on the ladder why there is no debug information.
+func (k *Kernel) Refuse(why error) { k.miss(RungDWARF, why.Error()) }
+
 // Lines returns the source lines of an address of the kernel itself. They are
 // read when they are asked for.
 func (k *Kernel) Lines(pc uint64) []Line {
