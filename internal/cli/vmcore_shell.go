@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"ringside/internal/render"
 	"ringside/vmcore/shell"
 )
 
@@ -36,7 +37,7 @@ exit code is 1 if the last command failed.`,
 			sh := shell.New(k, shell.Options{
 				Create: func(name string) (io.WriteCloser, error) { return os.Create(name) },
 				Open:   func(name string) (io.ReadCloser, error) { return os.Open(name) },
-				Note:   func(text string) { fmt.Fprintln(s.Err, "note: "+text) },
+				Note:   func(text string) { fmt.Fprintln(s.Err, "note: "+render.Complaint(text)) },
 			})
 			if len(lines) > 0 {
 				return runLines(c.Context(), s, sh, strings.NewReader(strings.Join(lines, "\n")))
@@ -66,7 +67,7 @@ func runLines(ctx context.Context, s Streams, sh *shell.Shell, in io.Reader) err
 			return &exitError{exitInternal, ctx.Err()}
 		}
 		if last = err; err != nil {
-			fmt.Fprintln(s.Err, "ringside: "+err.Error())
+			fmt.Fprintln(s.Err, "ringside: "+render.Complaint(err.Error()))
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -110,7 +111,7 @@ func converse(ctx context.Context, s Streams, sh *shell.Shell, in *os.File) erro
 		case interrupted:
 			fmt.Fprintln(s.Err, "interrupted")
 		case last != nil:
-			fmt.Fprintln(s.Err, last)
+			fmt.Fprintln(s.Err, render.Complaint(last.Error()))
 		}
 	}
 	if last != nil {

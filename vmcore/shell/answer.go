@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+	"unicode"
 
 	"ringside/vmcore/object"
 )
@@ -63,8 +64,18 @@ func (r result) write(out io.Writer, asJSON bool) error {
 	case r.table != nil:
 		return r.table.write(out)
 	}
-	_, err := io.WriteString(out, r.text)
+	_, err := io.WriteString(out, harmless(r.text))
 	return err
+}
+
+// harmless takes out of a text what moves the cursor: the dump wrote it.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 func (r result) answer() (Answer, error) {

@@ -47,28 +47,37 @@ func (c *call) stage(r result, text string) (result, error) {
 	case r.table == nil:
 		return r, fmt.Errorf("%s wants a table, and what comes before the | prints text; tasks, mods, irqs and others make tables", verb)
 	}
+	out, err := c.rows(r.table, verb, rest)
+	if e, ok := errors.AsType[*ExprError](err); ok && verb != "select" { // which says itself where it is
+		err = fmt.Errorf("%s %s: %w", verb, rest, e)
+	}
+	return out, err
+}
+
+// rows runs a stage that wants a table.
+func (c *call) rows(t *table, verb, rest string) (result, error) {
 	switch verb {
 	case "where":
-		return c.where(r.table, rest)
+		return c.where(t, rest)
 	case "select":
-		return c.selectColumns(r.table, rest)
+		return c.selectColumns(t, rest)
 	case "sort":
-		return c.sort(r.table, rest)
+		return c.sort(t, rest)
 	case "group":
 		by := strings.TrimSpace(strings.TrimPrefix(rest, "by "))
 		if by == "" {
-			return r, errors.New("group by: an expression is expected after it, or stack")
+			return result{}, errors.New("group by: an expression is expected after it, or stack")
 		}
 		if by == "stack" {
-			return c.stacks(r.table)
+			return c.stacks(t)
 		}
-		return c.count(r.table, by)
+		return c.count(t, by)
 	case "count":
-		return c.count(r.table, rest)
+		return c.count(t, rest)
 	case "stack":
-		return c.stacks(r.table)
+		return c.stacks(t)
 	}
-	return c.structs(r.table, rest)
+	return c.structs(t, rest)
 }
 
 func stageNames() string {

@@ -164,12 +164,7 @@ func cellText(c any) string {
 		if c == "" {
 			return "-"
 		}
-		return strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f {
-				return '?' // a dump must not move the cursor
-			}
-			return r
-		}, c)
+		return strings.NewReplacer("\n", "?", "\t", "?").Replace(harmless(c))
 	case bool:
 		if c {
 			return "yes"
