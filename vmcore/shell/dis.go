@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"debug/elf"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -46,6 +47,10 @@ func (c *call) dis() (result, error) {
 			from = at
 		}
 	}
+	arch := c.s.k.Dump.Info().Arch
+	if c.s.k.Machine == elf.EM_AARCH64 {
+		arch = "arm64" // as the kernel names it
+	}
 	var b strings.Builder
 	n := 0
 	for from < to && n < count {
@@ -53,7 +58,7 @@ func (c *call) dis() (result, error) {
 		if err != nil {
 			return result{text: b.String()}, err
 		}
-		list, err := insn.Decode(c.s.k.Dump.Info().Arch, code, 0)
+		list, err := insn.Decode(arch, code, 0)
 		if err != nil {
 			return result{}, err
 		}
@@ -88,7 +93,7 @@ func (c *call) code(at, n uint64) ([]byte, error) {
 		}
 		p = p[:n]
 	}
-	if c.s.k.Dump.Info().Arch == "aarch64" || c.s.k.Dump.Info().Arch == "arm64" {
+	if c.s.k.Machine == elf.EM_AARCH64 {
 		p = p[:n&^3]
 		for w := range slices.Chunk(p, 4) {
 			slices.Reverse(w)

@@ -156,7 +156,7 @@ func FuzzLine(f *testing.F) {
 	for _, seed := range []string{
 		"tasks | where state=D && waited>10 | stack", "p ((struct task_struct *)0xffff8ce2801e5040)->comm[3]", "help", "rd -p 0 4 > x",
 		"log | grep x | head 3", "sym -q a --json", "sys | tail -3", "help | count", "vtop ffffffff81000000", "p -(1.5*2)%0 | head",
-		"search -c x", "search 0 | head 1", "foreach UN bt", "px &runqueues:0", "p sizeof(struct x)", "dis 0 3", "rd -8 -p 10 3", "history | grep 'a|b'",
+		"search -c x", "search 0 | head 1", "foreach UN bt", "px &runqueues:0", "p sizeof(struct x)", "dis 0 3", "rd -8 -p 10 3", "history | grep 'a|b'", "0~0 %&A",
 	} {
 		f.Add(seed)
 	}

@@ -27,9 +27,6 @@ func (e *env) name(t token) (value, error) {
 	if i := slices.Index(e.cols, t.text); i >= 0 && e.row != nil {
 		return cellValue(e.row.cells[i]), nil
 	}
-	if e.s == nil {
-		return value{kind: kindText, s: t.text}, nil
-	}
 	if e.row != nil && e.row.obj.Has(t.text) {
 		return value{kind: kindPlace, place: e.row.obj.Field(t.text)}, nil
 	}
@@ -108,9 +105,6 @@ func (e *env) addressOf(op token, x node) (value, error) {
 
 // perCPU is NAME:CPU.
 func (e *env) perCPU(t, cpu token) (value, error) {
-	if e.s == nil {
-		return value{}, exprErr(t.col, "a regular expression with a colon wants quotes")
-	}
 	if _, ok := e.s.k.Symbol(t.text); !ok {
 		return value{}, exprErr(t.col, "no per-CPU variable has the name %s", t.text)
 	}

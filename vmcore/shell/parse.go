@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -13,6 +14,7 @@ type node struct {
 	eval func(e *env) (value, error)
 	col  int
 	name string // of an expression that is nothing but a name
+	text string // of one that is nothing but a text
 }
 
 // parser makes nodes of tokens.
@@ -128,11 +130,11 @@ func join(op token, a, b node) (node, error) {
 
 // matcher compares with a regular expression, which is compiled once.
 func matcher(op token, a, b node) (node, error) {
-	v, err := b.eval(&env{})
-	if err != nil || v.kind != kindText {
+	pattern := cmp.Or(b.text, b.name)
+	if pattern == "" {
 		return a, exprErr(b.col, "a regular expression is expected to the right of %s", op.text)
 	}
-	re, err := regexp.Compile(v.s)
+	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return a, exprErr(b.col, "%v", err)
 	}
@@ -266,7 +268,9 @@ func (p *parser) primary() (node, error) {
 	case tokFloat:
 		return constant(t, value{kind: kindFloat, f: t.f}), nil
 	case tokText:
-		return constant(t, value{kind: kindText, s: t.text}), nil
+		n := constant(t, value{kind: kindText, s: t.text})
+		n.text = t.text
+		return n, nil
 	case tokName:
 		if t.text == "sizeof" && p.isOp("(") {
 			if spec, id, n := p.castAt(p.at + 1); n > 0 {
