@@ -36,10 +36,18 @@ type document struct {
 	Crash    *struct {
 		Reports []json.RawMessage `json:"reports"`
 	} `json:"crash"`
+	Sections struct {
+		Tasks struct {
+			Tasks []ownTask `json:"tasks"`
+		} `json:"tasks"`
+	} `json:"sections"`
 }
 
 // score counts what was compared.
-type score struct{ right, wrong, absent int }
+type score struct {
+	right, wrong, absent int
+	peers                peers
+}
 
 func main() {
 	dumps := flag.String("dumps", "", "`folder` of the lab's dumps")
@@ -49,6 +57,7 @@ func main() {
 	if s.absent > 0 {
 		fmt.Printf("SKIPPED %d cases that have no dump; scripts/vmcore/lab make\n", s.absent)
 	}
+	fmt.Println(&s.peers)
 	fmt.Printf("%d of %d dumps are told rightly\n", s.right, s.right+s.wrong)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "check:", err)
@@ -75,7 +84,8 @@ func check(in io.Reader, out io.Writer, dumps, program string) (s score, err err
 		}
 		for _, set := range sets {
 			began := time.Now()
-			what := l.judge(program, set)
+			what, doc, args := l.judge(program, set)
+			took := time.Since(began)
 			verdict := "ok     "
 			if what == "" {
 				s.right++
@@ -83,7 +93,17 @@ func check(in io.Reader, out io.Writer, dumps, program string) (s score, err err
 				verdict = "WRONG  "
 				s.wrong++
 			}
-			fmt.Fprintf(out, "%s %s/%s %.2fs %s\n", verdict, l.kernel, filepath.Base(set[0]), time.Since(began).Seconds(), what)
+			fmt.Fprintf(out, "%s %s/%s %.2fs %s\n", verdict, l.kernel, filepath.Base(set[0]), took.Seconds(), what)
+			if ext := filepath.Ext(set[0]); doc == nil || ext == ".cut" {
+				continue
+			}
+			differs, err := s.peers.compare(filepath.Dir(set[0]), l.name, program, args, doc)
+			if err != nil {
+				return s, err
+			}
+			if differs != "" {
+				fmt.Fprintf(out, "differs %s/%s %s\n", l.kernel, filepath.Base(set[0]), differs)
+			}
 		}
 	}
 	return s, rows.Err()
@@ -126,8 +146,7 @@ func files(dir, name string) (sets [][]string, err error) {
 }
 
 // judge says what is wrong with the triage of a dump, or nothing.
-func (l label) judge(program string, set []string) string {
-	args := []string{"vmcore", "triage", "--json"}
+func (l label) judge(program string, set []string) (what string, doc *document, args []string) {
 	if filepath.Ext(set[0]) == ".ram" {
 		base := "0"
 		if strings.Contains(l.kernel, "arm64") {
@@ -135,19 +154,25 @@ func (l label) judge(program string, set []string) string {
 		}
 		args = append(args, "--raw", "--base", base)
 	}
-	cmd := exec.CommandContext(context.Background(), program, append(args, set...)...)
+	args = append(args, set...)
+	cmd := exec.CommandContext(context.Background(), program, append([]string{"vmcore", "triage", "--json"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	output, err := cmd.Output()
 	// Exit code 1 says that there are findings.
 	if exit := new(exec.ExitError); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
-		return fmt.Sprintf("%v: %s", err, lastLine(stderr.String()))
+		return fmt.Sprintf("%v: %s", err, lastLine(stderr.String())), nil, nil
 	}
-	var doc document
-	if err := json.Unmarshal(output, &doc); err != nil {
-		return fmt.Sprintf("no JSON: %v", err)
+	doc = &document{}
+	if err := json.Unmarshal(output, doc); err != nil {
+		return fmt.Sprintf("no JSON: %v", err), nil, nil
 	}
-	if filepath.Ext(set[0]) == ".cut" {
+	return l.mistake(doc, filepath.Ext(set[0]) == ".cut"), doc, args
+}
+
+// mistake says how the findings differ from the label.
+func (l label) mistake(doc *document, cut bool) string {
+	if cut {
 		return "" // where the kernel itself is cut off, an answer is all that can be asked
 	}
 	if len(doc.Findings) == 0 {
