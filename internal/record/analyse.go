@@ -64,7 +64,8 @@ func (s *Service) Analyse(ctx context.Context, receipt string) error {
 // gaveUp marks the receipt of an analysis that will not be tried again.
 func (s *Service) gaveUp(ctx context.Context, j store.Job, cause error) {
 	err := s.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `update receipts set progress = 'failed', error = $2 where id = $1 and progress = 'pending'`,
+		_, err := tx.ExecContext(ctx, `update receipts set progress = 'failed', error = $2
+			where (id = $1 or id = (select log_receipt from dumps where id = $1)) and progress = 'pending'`,
 			j.Key, cause.Error())
 		return err
 	})

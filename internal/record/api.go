@@ -13,6 +13,7 @@ var (
 	ErrInvalid  = errors.New("not valid")
 	ErrEmpty    = errors.New("the artefact is empty")
 	ErrTooLarge = errors.New("the artefact is too large")
+	ErrMismatch = errors.New("the artefact is not what was announced")
 )
 
 // Reader is the read side of [Service]: what pages and the API show. Every
@@ -52,6 +53,11 @@ type Reader interface {
 	// damaged artefact fails with an error at its end, never with a silent EOF.
 	OpenArtefact(ctx context.Context, sha256 string) (io.ReadCloser, int64, error)
 
+	Dumps(ctx context.Context, f DumpFilter) (*DumpPage, error)
+	Dump(ctx context.Context, id string) (*Dump, error)
+	// OpenDump opens a part of what was found in a dump.
+	OpenDump(ctx context.Context, id string, part DumpPart) (io.ReadCloser, int64, error)
+
 	Jobs(ctx context.Context, f JobFilter) (*JobPage, error)
 }
 
@@ -60,6 +66,8 @@ type Writer interface {
 	// Intake keeps an artefact and queues its analysis. When it returns
 	// without an error the artefact is durable.
 	Intake(ctx context.Context, r io.Reader, m Meta) (Receipt, error)
+	// IntakeKnown keeps a delivery of content that is here already.
+	IntakeKnown(ctx context.Context, m Meta) (Receipt, error)
 	// Receipt returns a receipt as it stands now.
 	Receipt(ctx context.Context, id string) (Receipt, error)
 	// Wait returns once the receipt's analysis is done or has failed, or with

@@ -75,11 +75,18 @@ func (s *Service) Reanalyse(ctx context.Context, sha256 string) error {
 		if _, err := tx.ExecContext(ctx, `delete from documents where sha256 = $1`, sha256); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `delete from dump_documents where sha256 = $1`, sha256); err != nil {
+			return err
+		}
 		for _, id := range ids {
+			kind, err := kindOf(ctx, tx, id)
+			if err != nil {
+				return err
+			}
 			if _, err := tx.ExecContext(ctx, `update receipts set progress = 'pending', error = '' where id = $1`, id); err != nil {
 				return err
 			}
-			if err := s.queue.Enqueue(ctx, tx, jobAnalyse, id, "{}"); err != nil {
+			if err := s.queue.Enqueue(ctx, tx, kind, id, "{}"); err != nil {
 				return err
 			}
 		}
@@ -88,6 +95,15 @@ func (s *Service) Reanalyse(ctx context.Context, sha256 string) error {
 	if err != nil {
 		return fmt.Errorf("analyse artefact %s again: %w", sha256, err)
 	}
-	s.queue.Wake()
+	s.wake()
 	return nil
+}
+
+// kindOf returns the kind of the job that analyses a receipt.
+func kindOf(ctx context.Context, q store.Querier, receipt string) (string, error) {
+	isDump, err := hasDump(ctx, q, receipt)
+	if isDump {
+		return jobDump, err
+	}
+	return jobAnalyse, err
 }

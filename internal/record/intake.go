@@ -2,6 +2,7 @@ package record
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -26,38 +27,114 @@ func (s *Service) Intake(ctx context.Context, r io.Reader, m Meta) (Receipt, err
 	if err != nil {
 		return Receipt{}, err
 	}
-	in := bufio.NewReaderSize(r, 64<<10)
-	if _, err := in.Peek(1); err == io.EOF {
+	in := bufio.NewReaderSize(r, DumpHead)
+	head, err := in.Peek(1)
+	if errors.Is(err, io.EOF) {
 		return Receipt{}, ErrEmpty
-	} else if err != nil {
-		return Receipt{}, fmt.Errorf("read the artefact: %w", err)
 	}
-	ref, _, err := s.blobs.Put(ctx, in, s.limit)
-	if errors.Is(err, store.ErrTooLarge) {
-		return Receipt{}, fmt.Errorf("%w: the limit is %d bytes; send the part around the crash, compressed, or raise the limit", ErrTooLarge, s.limit)
+	if err == nil && s.dumps != nil {
+		// A short artefact ends within, which is no error.
+		if head, err = in.Peek(DumpHead); errors.Is(err, io.EOF) {
+			err = nil
+		}
 	}
 	if err != nil {
+		return Receipt{}, fmt.Errorf("read the artefact: %w", err)
+	}
+	isDump, limit := s.dumps != nil && s.dumps.Recognize(head), s.limit
+	switch {
+	case isDump:
+		limit = s.dumpLimit
+	case m.Dump && s.dumps == nil:
+		return Receipt{}, fmt.Errorf("%w: this server does not take kernel dumps", ErrInvalid)
+	case m.Dump:
+		return Receipt{}, fmt.Errorf("%w: this is no kernel dump (ELF, kdump or flattened, as it is or compressed as a whole); logs and all else go to /api/v1/artefacts", ErrInvalid)
+	}
+	ref, _, err := s.blobs.PutExpected(ctx, in, limit, m.SHA256)
+	switch {
+	case errors.Is(err, store.ErrTooLarge):
+		return Receipt{}, fmt.Errorf("%w: the limit is %d bytes; %s", ErrTooLarge, limit, smaller(isDump))
+	case errors.Is(err, store.ErrUnexpected):
+		return Receipt{}, fmt.Errorf("%w; send it again: %w", ErrMismatch, err)
+	case err != nil:
 		return Receipt{}, fmt.Errorf("keep the artefact: %w", err)
 	}
+	return s.keep(ctx, ref, m, isDump)
+}
+
+// IntakeKnown keeps a delivery of an artefact whose content is here already,
+// which [Meta.SHA256] names: who sends gigabytes can ask before. ErrNotFound
+// means that the content has to be sent.
+func (s *Service) IntakeKnown(ctx context.Context, m Meta) (Receipt, error) {
+	m, err := s.checkMeta(m)
+	if err != nil {
+		return Receipt{}, err
+	}
+	var (
+		ref    = store.Ref{SHA256: m.SHA256}
+		isDump bool
+	)
+	err = s.db.View(ctx, func(q store.Querier) error {
+		return q.QueryRowContext(ctx, `select a.size, exists (select 1 from dumps d join receipts r on r.id = d.id where r.sha256 = a.sha256)
+			from artefacts a where a.sha256 = $1`, m.SHA256).Scan(&ref.Size, &isDump)
+	})
+	if err != nil || m.Dump && !isDump {
+		return Receipt{}, fmt.Errorf("artefact %s: %w", m.SHA256, found(cmp.Or(err, sql.ErrNoRows)))
+	}
+	f, size, err := s.blobs.File(ctx, m.SHA256)
+	if err == nil {
+		f.Close()
+	}
+	if err != nil || size != ref.Size {
+		return Receipt{}, fmt.Errorf("artefact %s: %w", m.SHA256, ErrNotFound) // sending it heals the store
+	}
+	return s.keep(ctx, ref, m, isDump)
+}
+
+// smaller says how to get below the limit.
+func smaller(isDump bool) string {
+	if isDump {
+		return "write the dump without pages that nobody needs (makedumpfile -d 31 -z, or ringside vmcore filter), or raise the server's limit of dumps (--max-dump)"
+	}
+	return "send the part around the crash, compressed, or raise the limit"
+}
+
+// keep promises what is in the blob store.
+func (s *Service) keep(ctx context.Context, ref store.Ref, m Meta, isDump bool) (Receipt, error) {
 	var (
 		id  string
 		dup bool
 	)
-	err = s.db.Write(ctx, func(tx *sql.Tx) error {
-		id, dup, err = s.promise(ctx, tx, ref, m)
+	err := s.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		id, dup, err = s.promise(ctx, tx, ref, m, isDump)
 		return err
 	})
 	if err != nil {
 		return Receipt{}, fmt.Errorf("record the artefact: %w", err)
 	}
-	s.queue.Wake()
+	s.wake()
 	rec, err := s.Receipt(ctx, id)
 	rec.Duplicate = dup
 	return rec, err
 }
 
 // promise writes what an acknowledged delivery stands on.
-func (s *Service) promise(ctx context.Context, tx *sql.Tx, ref store.Ref, m Meta) (id string, dup bool, err error) {
+func (s *Service) promise(ctx context.Context, tx *sql.Tx, ref store.Ref, m Meta, isDump bool) (id string, dup bool, err error) {
+	id, dup, err = s.receipt(ctx, tx, ref, m)
+	switch {
+	case err != nil:
+		return "", false, err
+	case dup:
+		return id, true, nil
+	case isDump:
+		return id, false, s.promiseDump(ctx, tx, id, m)
+	}
+	return id, false, s.queue.Enqueue(ctx, tx, jobAnalyse, id, "{}")
+}
+
+// receipt returns the receipt of an artefact from a host, making it if this is
+// the first of it.
+func (s *Service) receipt(ctx context.Context, tx *sql.Tx, ref store.Ref, m Meta) (id string, dup bool, err error) {
 	if _, err := tx.ExecContext(ctx, `insert into artefacts (sha256, size, first_seen) values ($1, $2, $3)
 		on conflict (sha256) do nothing`, ref.SHA256, ref.Size, store.Micros(m.ReceivedAt)); err != nil {
 		return "", false, err
@@ -86,10 +163,7 @@ func (s *Service) promise(ctx context.Context, tx *sql.Tx, ref store.Ref, m Meta
 		returning id`,
 		offered, ref.SHA256, m.Host, store.NullString(host), m.Kernel, m.Source, m.Filename,
 		store.Micros(m.ReceivedAt), store.NullMicros(collected), m.Demo).Scan(&id)
-	if err != nil || id != offered {
-		return id, true, err
-	}
-	return id, false, s.queue.Enqueue(ctx, tx, jobAnalyse, id, "{}")
+	return id, id != offered, err
 }
 
 // maxClockSkew is how far a host's clock may run ahead before what it says
@@ -113,6 +187,9 @@ func (s *Service) checkMeta(m Meta) (Meta, error) {
 	}
 	if strings.ContainsAny(m.Host, " /\\") {
 		return m, fmt.Errorf("host %q: %w: a host name has no spaces or slashes", m.Host, ErrInvalid)
+	}
+	if m.SHA256 = strings.ToLower(m.SHA256); m.SHA256 != "" && !store.ValidSHA256(m.SHA256) {
+		return m, fmt.Errorf("sha256 %q: %w: it has 64 hexadecimal digits", m.SHA256, ErrInvalid)
 	}
 	if m.ReceivedAt.IsZero() {
 		m.ReceivedAt = s.now()

@@ -94,6 +94,7 @@ func (s *Service) RetryJob(ctx context.Context, id string) (*Job, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("job %s: %w", id, err)
 	}
+	s.wake()
 	out := fromJob(j)
 	return &out, nil
 }

@@ -48,7 +48,7 @@ func openData(ctx context.Context, dir string) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Config{DB: db, Blobs: blobs, Analyzer: AnalyzerFunc(analyzeScript), Rules: "test-1"})
+	return New(Config{DB: db, Blobs: blobs, Analyzer: AnalyzerFunc(analyzeScript), Rules: "test-1", Dumps: &scriptDumps{}})
 }
 
 // takeUntilKilled is the child: it takes artefacts in and analyses them, and
@@ -70,6 +70,9 @@ func takeUntilKilled(dir, round string) error {
 			for i := 0; ; i++ {
 				log := fmt.Sprintf("round %s writer %d number %d\nREPORT kind=null-ptr-deref fn=f%d kernel=%s\nREPORT kind=panic fn=f%d by=0 panic\n",
 					round, w, i, i%7, kernel[i%2], i%7)
+				if i%3 == 2 {
+					log = "DUMP of it\n" + log
+				}
 				// Every other one is sent twice, as a client does that was not answered.
 				for range 1 + i%2 {
 					r, err := s.Intake(ctx, strings.NewReader(log), Meta{Host: fmt.Sprintf("host%d", i%5)})
@@ -115,7 +118,7 @@ func TestKill9(t *testing.T) {
 	// What was running when its process died is taken up when its lease ends.
 	soon := s.now
 	s.now = func() time.Time { return soon().Add(2 * time.Minute) }
-	s.queue = store.NewQueue(s.db, s.now)
+	s.openQueues()
 	if err := s.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +187,7 @@ func checkAcknowledged(t *testing.T, s *Service, acked map[string]string) {
 		}
 		var state string
 		if err := s.db.View(t.Context(), func(q store.Querier) error {
-			return q.QueryRowContext(t.Context(), `select state from jobs where kind = 'analyse' and key = $1`, id).Scan(&state)
+			return q.QueryRowContext(t.Context(), `select state from jobs where kind in ('analyse', 'dump') and key = $1`, id).Scan(&state)
 		}); err != nil {
 			t.Errorf("job of receipt %s: %v", id, err)
 		}

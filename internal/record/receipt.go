@@ -29,6 +29,8 @@ type Meta struct {
 	ReceivedAt  time.Time // zero means now
 	CollectedAt time.Time // when the sender found it, by the sender's clock
 	Demo        bool      // invented circumstances, to be shown as such
+	SHA256      string    // what the content must hash to; empty takes it as it comes
+	Dump        bool      // it must be a kernel dump
 }
 
 // Receipt is the promise that one delivery of an artefact is kept.
@@ -79,7 +81,8 @@ func (s *Service) Receipt(ctx context.Context, id string) (Receipt, error) {
 		if r, err = scanReceipt(q.QueryRowContext(ctx, `select `+receiptColumns+receiptTables+`where r.id = $1`, id).Scan); err != nil {
 			return err
 		}
-		r.Crashes, err = store.Collect(ctx, q, `select id from crashes where receipt_id = $1 order by boot`, []any{id},
+		r.Crashes, err = store.Collect(ctx, q, `select id from crashes where receipt_id = $1
+			or receipt_id = (select log_receipt from dumps where id = $1) order by boot`, []any{id},
 			func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
 		return err
 	})

@@ -55,6 +55,10 @@ type Config struct {
 	Owners Owners
 	// MaxArtefact is the largest artefact taken, in bytes. 0 means 256 MiB.
 	MaxArtefact int64
+	// Dumps analyses kernel dumps. Without it they are not taken.
+	Dumps DumpAnalyzer
+	// MaxDump is the largest dump taken, in bytes. 0 means 16 GiB.
+	MaxDump int64
 	// Workers is how many analyses run at the same time. 0 means 2.
 	Workers int
 	Now     func() time.Time // nil means the clock
@@ -77,6 +81,9 @@ type Service struct {
 	open      func(io.Reader) (io.Reader, error)
 	owners    Owners
 	limit     int64
+	dumps     DumpAnalyzer
+	dumpLimit int64
+	dumpQueue *store.Queue // of dumps alone: they are analysed one at a time
 	workers   int
 	now       func() time.Time
 	log       *slog.Logger
@@ -97,7 +104,8 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		db: c.DB, blobs: c.Blobs, analyzer: c.Analyzer, rules: c.Rules, algorithm: c.Algorithm, signer: c.Sign, open: c.Open, owners: c.Owners,
-		limit:   cmp.Or(c.MaxArtefact, DefaultMaxArtefact),
+		limit: cmp.Or(c.MaxArtefact, DefaultMaxArtefact),
+		dumps: c.Dumps, dumpLimit: cmp.Or(c.MaxDump, DefaultMaxDump),
 		workers: c.Workers, log: c.Log, progress: make(chan struct{}),
 	}
 	// The record and its database agree on the resolution of time.
@@ -112,9 +120,28 @@ func New(c Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.queue = store.NewQueue(s.db, s.now)
+	s.openQueues()
 	return s, nil
 }
+
+// openQueues makes the queue of dumps and that of all else.
+func (s *Service) openQueues() {
+	s.queue, s.dumpQueue = store.NewQueue(s.db, s.now), store.NewQueue(s.db, s.now)
+	s.queue.Except, s.dumpQueue.Only = []string{jobDump}, []string{jobDump}
+	s.dumpQueue.Attempts = dumpAttempts
+}
+
+// wake tells the idle workers that there may be work.
+func (s *Service) wake() {
+	s.queue.Wake()
+	s.dumpQueue.Wake()
+}
+
+// MaxDump returns the size limit of a dump, in bytes.
+func (s *Service) MaxDump() int64 { return s.dumpLimit }
+
+// Room is store.ErrNoSpace if something of a size cannot be kept.
+func (s *Service) Room(size int64) error { return s.blobs.Room(size) }
 
 // MaxArtefact returns the size limit of an artefact, in bytes.
 func (s *Service) MaxArtefact() int64 { return s.limit }
@@ -136,11 +163,36 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.noticeAlgorithm(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("cannot prepare the new signature algorithm; signatures go on as they are", "algorithm", s.algorithm, "error", err)
 	}
-	return s.pool().Run(ctx)
+	var dumps sync.WaitGroup
+	if s.dumps != nil {
+		dumps.Go(func() {
+			if err := s.dumpPool().Run(ctx); err != nil {
+				s.log.Error("dumps are not analysed any more", "error", err)
+			}
+		})
+	}
+	err := s.pool().Run(ctx)
+	dumps.Wait()
+	return err
 }
 
 // Drain does the jobs that may run now and returns when none is left.
-func (s *Service) Drain(ctx context.Context) error { return s.pool().Drain(ctx) }
+func (s *Service) Drain(ctx context.Context) error {
+	if s.dumps != nil {
+		if err := s.dumpPool().Drain(ctx); err != nil {
+			return err
+		}
+	}
+	return s.pool().Drain(ctx)
+}
+
+// dumpPool analyses dumps, one at a time.
+func (s *Service) dumpPool() *store.Workers {
+	return &store.Workers{
+		Queue: s.dumpQueue, N: 1, Log: s.log, Dead: s.gaveUp,
+		Handlers: map[string]store.Handler{jobDump: func(ctx context.Context, j store.Job) error { return s.AnalyseDump(ctx, j.Key) }},
+	}
+}
 
 func (s *Service) pool() *store.Workers {
 	return &store.Workers{
@@ -204,6 +256,9 @@ func pageLimit(n int) (int, error) {
 	}
 	return cmp.Or(n, 50), nil
 }
+
+// fromJSON reads what toJSON wrote.
+func fromJSON(text string, v any) error { return json.Unmarshal([]byte(text), v) }
 
 // toJSON marshals a value of ours, which cannot fail but for a programming error.
 func toJSON(v any) (string, error) {

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"os"
 	"regexp"
 )
 
@@ -29,6 +30,11 @@ type bucket interface {
 	begin(ctx context.Context) (upload, error)
 	// open returns a blob and its size; fs.ErrNotExist if there is none.
 	open(ctx context.Context, key string) (io.ReadCloser, int64, error)
+	// file returns a blob as a file of this machine, for reading anywhere in
+	// it; fs.ErrNotExist if there is none. size is how large it is.
+	file(ctx context.Context, key string) (f *os.File, size int64, err error)
+	// room tells how many bytes can still be kept, or -1 where nobody knows.
+	room() int64
 	// ping tells whether the bucket can be reached and read.
 	ping(ctx context.Context) error
 }
@@ -51,6 +57,12 @@ func (s *Blobs) Close() error { return nil }
 // which is ErrTooLarge; a limit of 0 is none. created is false if the same
 // content was there already.
 func (s *Blobs) Put(ctx context.Context, r io.Reader, limit int64) (ref Ref, created bool, err error) {
+	return s.PutExpected(ctx, r, limit, "")
+}
+
+// PutExpected is Put for content whose hash is known: anything else is
+// ErrUnexpected, and nothing of it is kept. An empty hash expects nothing.
+func (s *Blobs) PutExpected(ctx context.Context, r io.Reader, limit int64, sha string) (ref Ref, created bool, err error) {
 	u, err := s.bucket.begin(ctx)
 	if err != nil {
 		return Ref{}, false, fmt.Errorf("begin a blob: %w", diskFull(err))
@@ -70,6 +82,9 @@ func (s *Blobs) Put(ctx context.Context, r io.Reader, limit int64) (ref Ref, cre
 		return Ref{}, false, fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)
 	}
 	ref = Ref{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}
+	if sha != "" && sha != ref.SHA256 {
+		return Ref{}, false, fmt.Errorf("%w: %s was announced and %s arrived", ErrUnexpected, sha, ref.SHA256)
+	}
 	created, err = u.commit(ctx, key(ref.SHA256))
 	if err != nil {
 		return Ref{}, false, fmt.Errorf("keep blob %s: %w", ref.SHA256, diskFull(err))
@@ -115,6 +130,35 @@ func (s *Blobs) Open(ctx context.Context, sha string) (io.ReadCloser, int64, err
 		return nil, 0, fmt.Errorf("open blob %s: %w", sha, err)
 	}
 	return &verifier{r: r, h: sha256.New(), want: sha}, size, nil
+}
+
+// File returns the blob as a file, for who reads here and there in it. It is
+// not verified: whoever must be sure calls [Blobs.Verify].
+func (s *Blobs) File(ctx context.Context, sha string) (*os.File, int64, error) {
+	if !ValidSHA256(sha) {
+		return nil, 0, fmt.Errorf("blob %q: %w", sha, ErrNotFound)
+	}
+	f, size, err := s.bucket.file(ctx, key(sha))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("blob %s: %w", sha, ErrNotFound)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("open blob %s: %w", sha, err)
+	}
+	return f, size, nil
+}
+
+// spare is the space that large blobs leave to what must go on: the database,
+// and logs.
+const spare = 256 << 20
+
+// Room is ErrNoSpace if a blob of a size would leave next to nothing: better to
+// say so before gigabytes were sent.
+func (s *Blobs) Room(size int64) error {
+	if room := s.bucket.room(); room >= 0 && size > room-spare {
+		return fmt.Errorf("%w: %d bytes are wanted and %d are free", ErrNoSpace, size, room)
+	}
+	return nil
 }
 
 // Verify reads a blob to its end and tells whether it is intact.

@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// staleUpload is the age from which an unfinished upload is taken to be left
-// over from a process that died.
-const staleUpload = 24 * time.Hour
+// staleUpload is the age from which an unfinished upload that nobody holds is
+// taken to be left over from a process that died. It only has to be longer than
+// it takes to make a file and to lock it.
+const staleUpload = time.Minute
 
 // OpenBlobDir opens a blob store in a folder, creating it if needed. A delivery
 // is acknowledged on the strength of its writes, so file and folder are synced.
@@ -46,8 +47,8 @@ func removeStale(dir string, before time.Time) error {
 		if err != nil {
 			return err
 		}
-		if info.ModTime().Before(before) {
-			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if name := filepath.Join(dir, e.Name()); info.ModTime().Before(before) && !held(name, info) {
+			if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
@@ -67,10 +68,19 @@ func (d *blobDir) begin(context.Context) (upload, error) {
 	if err != nil {
 		return nil, err
 	}
+	hold(f)
 	return &fileUpload{File: f, dir: d}, nil
 }
 
-func (d *blobDir) open(_ context.Context, key string) (io.ReadCloser, int64, error) {
+func (d *blobDir) open(ctx context.Context, key string) (io.ReadCloser, int64, error) {
+	f, size, err := d.file(ctx, key)
+	if err != nil {
+		return nil, 0, err // and not a nil file in an interface
+	}
+	return f, size, nil
+}
+
+func (d *blobDir) file(_ context.Context, key string) (*os.File, int64, error) {
 	f, err := os.Open(filepath.Join(d.root, filepath.FromSlash(key)))
 	if err != nil {
 		return nil, 0, err
@@ -82,6 +92,8 @@ func (d *blobDir) open(_ context.Context, key string) (io.ReadCloser, int64, err
 	}
 	return f, info.Size(), nil
 }
+
+func (d *blobDir) room() int64 { return freeSpace(d.root) }
 
 func (d *blobDir) ping(context.Context) error {
 	_, err := os.ReadDir(d.incoming)

@@ -13,6 +13,8 @@ var (
 	ErrNotFound = errors.New("not in the blob store")
 	ErrDamaged  = errors.New("the stored content does not match its SHA-256; restore it from a backup")
 	ErrTooLarge = errors.New("larger than the limit")
+	// ErrUnexpected is content that does not have the hash it was announced by.
+	ErrUnexpected = errors.New("not the content that was announced")
 )
 
 // classify wraps an error of the engine in the error a caller can act on.

@@ -47,6 +47,10 @@ type Queue struct {
 	// Backoff is the pause before the second attempt; it doubles with each
 	// further one, up to MaxBackoff.
 	Backoff, MaxBackoff time.Duration
+	// Only and Except are the kinds of jobs that are claimed, and that are not:
+	// long work that is done by few must not keep the rest waiting. Both empty
+	// means all kinds.
+	Only, Except []string
 }
 
 // NewQueue returns the queue of a database. now may be nil.
@@ -113,9 +117,10 @@ func (q *Queue) Claim(ctx context.Context, n int) ([]Job, error) {
 			return err
 		}
 		var err error
+		args := Args{Micros(now), n}
 		jobs, err = Collect(ctx, tx, `select `+jobColumns+` from jobs
-			where state = 'pending' and run_at <= $1 order by run_at, id limit $2`+q.db.d.SkipLocked(),
-			[]any{Micros(now), n}, scanJob)
+			where state = 'pending' and run_at <= $1`+q.kinds(&args)+` order by run_at, id limit $2`+q.db.d.SkipLocked(),
+			args, scanJob)
 		if err != nil {
 			return err
 		}
@@ -135,6 +140,18 @@ func (q *Queue) Claim(ctx context.Context, n int) ([]Job, error) {
 		return nil, fmt.Errorf("claim jobs: %w", err)
 	}
 	return jobs, nil
+}
+
+// kinds is the condition under which a job is one of the queue's.
+func (q *Queue) kinds(args *Args) string {
+	var where string
+	if len(q.Only) > 0 {
+		where += ` and kind in ` + In(args, q.Only)
+	}
+	if len(q.Except) > 0 {
+		where += ` and kind not in ` + In(args, q.Except)
+	}
+	return where
 }
 
 // ErrLeaseLost means that a job is no longer in the hands of who held it: its
