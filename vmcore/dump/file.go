@@ -35,7 +35,8 @@ type File struct {
 	info      Info
 	countOnce sync.Once
 	text      []byte // VMCOREINFO
-	notes     []Note
+	all       []Note
+	notes     []Note // without those that text and cpus are made of
 	cpus      []CPU
 }
 

@@ -213,6 +213,7 @@ func (f *File) openRaw(s *source, o Options) error {
 // open.
 func (f *File) takeNotes(notes []Note, order binary.ByteOrder, o Options) {
 	info := &f.info
+	f.all = notes
 	text, rest := vmcoreinfo(notes)
 	if f.text == nil {
 		f.text = text
