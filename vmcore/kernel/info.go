@@ -11,6 +11,7 @@ import (
 // will read its dump.
 type Info struct {
 	values map[string]string
+	text   []byte
 }
 
 // maxInfo bounds the text; the kernel gives it one page, and newer ones may give
@@ -26,7 +27,7 @@ func ParseInfo(text []byte) Info {
 	if i := bytes.IndexByte(text, 0); i >= 0 {
 		text = text[:i]
 	}
-	in := Info{values: make(map[string]string, 256)}
+	in := Info{values: make(map[string]string, 256), text: text}
 	for line := range strings.Lines(string(text)) {
 		key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
 		if _, dup := in.values[key]; ok && !dup {
@@ -38,6 +39,9 @@ func ParseInfo(text []byte) Info {
 
 // Empty reports whether there was nothing in it.
 func (in Info) Empty() bool { return len(in.values) == 0 }
+
+// Text returns what was parsed. It is shared: do not write to it.
+func (in Info) Text() []byte { return in.text }
 
 // Get returns a plain value such as OSRELEASE or BUILD-ID.
 func (in Info) Get(key string) string { return in.values[key] }
