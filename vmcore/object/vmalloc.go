@@ -15,6 +15,8 @@ type VmallocArea struct {
 	Caller string `json:"caller,omitempty"` // who asked for it
 	Kind   string `json:"kind"`             // vmalloc, ioremap, vmap, module …
 	caller uint64
+	// Shared says that user space may map it: what is in it may be somebody's.
+	Shared bool `json:"-"`
 }
 
 // maxAreas bounds how many areas are read.
@@ -55,6 +57,7 @@ const (
 	vmIoremap = 0x1
 	vmAlloc   = 0x2
 	vmMap     = 0x4
+	vmUserMap = 0x8
 	vmNoGuard = 0x40
 )
 
@@ -69,7 +72,7 @@ func areaOf(v kernel.Value) VmallocArea {
 	if guard := uint64(1) << k.PageShift(); flags&vmNoGuard == 0 && a.Size > guard {
 		a.Size -= guard
 	}
-	a.Pages = vm.Field("nr_pages").Uint()
+	a.Pages, a.Shared = vm.Field("nr_pages").Uint(), flags&vmUserMap != 0
 	switch {
 	case flags&vmIoremap != 0:
 		a.Kind = "ioremap"
