@@ -37,7 +37,13 @@ func newPush(s Streams) *cobra.Command {
 server has it on disk. Sending the same content again is harmless, so push
 retries when the server is busy or cannot be reached. Plain curl does the same:
 
-  curl --data-binary @console.log 'http://SERVER/api/v1/artefacts?host=web-17'`,
+  curl --data-binary @console.log 'http://SERVER/api/v1/artefacts?host=web-17'
+
+A kernel dump is recognised by its content. It is streamed, held against its
+SHA-256 by the server, and not sent at all where the server has it already; the
+server analyses it as a job, and shows it at the address that push prints.
+
+  curl -T vmcore -X POST 'http://SERVER/api/v1/dumps?host=web-17'`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			base, err := url.Parse(target)
@@ -49,7 +55,7 @@ retries when the server is busy or cannot be reached. Plain curl does the same:
 			if err != nil {
 				return err
 			}
-			u := uploader{base: base, token: token, tries: tries, query: url.Values{"source": {"push"}}}
+			u := uploader{base: base, token: token, tries: tries, wait: wait, progress: newProgress(s), query: url.Values{"source": {"push"}}}
 			for key, v := range map[string]string{"host": host, "kernel": kernel} {
 				if v != "" {
 					u.query.Set(key, v)
@@ -61,7 +67,7 @@ retries when the server is busy or cannot be reached. Plain curl does the same:
 			list := []render.Pushed{}
 			var bad []error
 			for _, in := range ins {
-				p, err := u.send(c.Context(), in)
+				p, err := u.push(c.Context(), in)
 				if err != nil {
 					bad = append(bad, fmt.Errorf("%s: %w", in.Name, err))
 					if c.Context().Err() != nil {
@@ -81,6 +87,9 @@ retries when the server is busy or cannot be reached. Plain curl does the same:
 						note = "  was there already"
 					}
 					fmt.Fprintf(w, "%s  %s%s\n", p.SHA256, p.File, note)
+					if text := u.aboutDump(p); text != "" {
+						fmt.Fprintf(w, "  %s\n", text)
+					}
 				}
 				return nil
 			})
@@ -99,17 +108,37 @@ retries when the server is busy or cannot be reached. Plain curl does the same:
 
 // uploader sends artefacts to one server.
 type uploader struct {
-	base  *url.URL
-	token string
-	query url.Values
-	tries int
+	base     *url.URL
+	token    string
+	query    url.Values
+	tries    int
+	wait     bool
+	progress *progress
 }
 
-// send uploads in, again and again while there is hope.
+// push uploads in as what it is.
+func (u *uploader) push(ctx context.Context, in triage.Input) (render.Pushed, error) {
+	dump, err := isDump(in)
+	switch {
+	case err != nil:
+		return render.Pushed{}, err
+	case dump:
+		return u.pushDump(ctx, in)
+	}
+	return u.send(ctx, in)
+}
+
+// send uploads in as a log, or whatever else may hold one.
 func (u *uploader) send(ctx context.Context, in triage.Input) (render.Pushed, error) {
+	return u.sendTo(ctx, in, artefactsPath, "")
+}
+
+// sendTo uploads in, again and again while there is hope. sha is what it hashes
+// to, where that is known.
+func (u *uploader) sendTo(ctx context.Context, in triage.Input, path, sha string) (render.Pushed, error) {
 	pause := time.Second
 	for try := 1; ; try++ {
-		p, retry, err := u.once(ctx, in)
+		p, retry, err := u.once(ctx, in, path, sha)
 		if err == nil || retry < 0 || try >= u.tries {
 			return p, err
 		}
@@ -129,7 +158,7 @@ const final = time.Duration(-1)
 
 // once uploads in one time. retry is how long to wait before the next try, or
 // final.
-func (u *uploader) once(ctx context.Context, in triage.Input) (p render.Pushed, retry time.Duration, err error) {
+func (u *uploader) once(ctx context.Context, in triage.Input, path, sha string) (p render.Pushed, retry time.Duration, err error) {
 	f, err := in.Open()
 	if err != nil {
 		return p, final, err
@@ -142,16 +171,20 @@ func (u *uploader) once(ctx context.Context, in triage.Input) (p render.Pushed, 
 	if in.Name != "-" {
 		q.Set("filename", filepath.Base(in.Name))
 	}
-	to := u.base.JoinPath("api/v1/artefacts")
+	if sha != "" {
+		q.Set("sha256", sha)
+	}
+	to := u.base.JoinPath(path)
 	to.RawQuery = q.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), f)
+	size := sizeOf(f)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), u.progress.reader(f, "sending "+in.Name, size))
 	if err != nil {
 		return p, final, err
 	}
-	if st, ok := f.(interface{ Stat() (os.FileInfo, error) }); ok {
-		if info, err := st.Stat(); err == nil {
-			req.ContentLength = info.Size()
-		}
+	req.ContentLength = size
+	if sha != "" {
+		// The server may have it, or no room for it: then it need not be sent.
+		req.Header.Set("Expect", "100-continue")
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
 	if u.token != "" {
@@ -177,6 +210,16 @@ func (u *uploader) once(ctx context.Context, in triage.Input) (p render.Pushed, 
 		return p, final, fmt.Errorf("%s answered %s, but not as a Ringside server does; check --server", u.base.Host, resp.Status)
 	}
 	return render.Pushed{File: in.Name, SHA256: r.SHA256, Duplicate: r.Duplicate, Receipt: body}, final, nil
+}
+
+// sizeOf returns how long a file is, or -1 if it does not say.
+func sizeOf(f io.Reader) int64 {
+	if st, ok := f.(interface{ Stat() (os.FileInfo, error) }); ok {
+		if info, err := st.Stat(); err == nil {
+			return info.Size()
+		}
+	}
+	return -1
 }
 
 // again says how long to wait before another try after resp.

@@ -12,6 +12,9 @@ import (
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
+
+	"ringside/internal/dumpjob"
+	"ringside/internal/record"
 )
 
 // serveConfig is the configuration of "serve". A flag wins over the
@@ -22,11 +25,14 @@ type serveConfig struct {
 	Token     string `koanf:"token"`
 	Owners    string `koanf:"owners"`
 	MaxUpload int64  `koanf:"max_upload"` // MiB
-	LogFormat string `koanf:"log_format"`
+	MaxDump   int64  `koanf:"max_dump"`   // MiB
+	// DumpMemory is what the analysis of a dump may use, in MiB.
+	DumpMemory int64  `koanf:"dump_memory"`
+	LogFormat  string `koanf:"log_format"`
 }
 
 // serveKeys are the keys of serveConfig, for finding misspelt ones.
-var serveKeys = map[string]bool{"listen": true, "data": true, "token": true, "owners": true, "max_upload": true, "log_format": true}
+var serveKeys = map[string]bool{"listen": true, "data": true, "token": true, "owners": true, "max_upload": true, "max_dump": true, "dump_memory": true, "log_format": true}
 
 func newServe(s Streams) *cobra.Command {
 	var configFile string
@@ -37,8 +43,9 @@ func newServe(s Streams) *cobra.Command {
 artefacts as files. What it has acknowledged it has on disk.
 
 Settings come from flags, the environment (RINGSIDE_LISTEN, RINGSIDE_DATA,
-RINGSIDE_TOKEN, RINGSIDE_OWNERS, RINGSIDE_MAX_UPLOAD, RINGSIDE_LOG_FORMAT) or a
-YAML file with the same names in lower case, in this order.
+RINGSIDE_TOKEN, RINGSIDE_OWNERS, RINGSIDE_MAX_UPLOAD, RINGSIDE_MAX_DUMP,
+RINGSIDE_DUMP_MEMORY, RINGSIDE_LOG_FORMAT) or a YAML file with the same names in
+lower case, in this order.
 
 Without a token everybody who can reach the address can change the record;
 that is why it listens on this machine only unless told otherwise.`,
@@ -60,11 +67,15 @@ that is why it listens on this machine only unless told otherwise.`,
 			if ip := l.Addr().(*net.TCPAddr).IP; cfg.Token == "" && !ip.IsLoopback() {
 				log.Warn("anybody who can reach this address can change the record; set a token", "listen", cfg.Listen)
 			}
-			n, err := openNode(c.Context(), nodeConfig{Data: cfg.Data, Owners: cfg.Owners, MaxUpload: cfg.MaxUpload << 20, Log: log})
+			n, err := openNode(c.Context(), nodeConfig{Data: cfg.Data, Owners: cfg.Owners, MaxUpload: cfg.MaxUpload << 20,
+				MaxDump: cfg.MaxDump << 20, DumpMemory: cfg.DumpMemory << 20, Log: log})
 			if err != nil {
 				return err
 			}
 			defer closing(&err, n.close)
+			if err := n.dumps.Clear(); err != nil {
+				return fmt.Errorf("clear what the analyses of an earlier run left: %w", err)
+			}
 			h, err := n.handler(cfg.Token, false)
 			if err != nil {
 				return &exitError{exitInternal, err}
@@ -83,6 +94,8 @@ that is why it listens on this machine only unless told otherwise.`,
 	f.String("token", "", "`TOKEN` that clients must present to change anything (better: RINGSIDE_TOKEN)")
 	f.String("owners", "", "`FILE` in MAINTAINERS syntax whose entries win over the kernel's")
 	f.Int64("max-upload", 256, "largest artefact taken, in `MiB`")
+	f.Int64("max-dump", record.DefaultMaxDump>>20, "largest kernel dump taken, in `MiB`")
+	f.Int64("dump-memory", dumpjob.DefaultMemory>>20, "how much memory the analysis of a dump may use, in `MiB`")
 	f.String("log-format", "text", "text or json")
 	return c
 }
@@ -123,6 +136,9 @@ func loadServeConfig(c *cobra.Command, path string) (serveConfig, error) {
 	}
 	if cfg.MaxUpload <= 0 {
 		return cfg, fmt.Errorf("max-upload must be at least 1 MiB")
+	}
+	if cfg.MaxDump <= 0 || cfg.DumpMemory <= 0 {
+		return cfg, fmt.Errorf("max-dump and dump-memory must be at least 1 MiB")
 	}
 	return cfg, nil
 }

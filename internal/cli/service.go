@@ -17,6 +17,7 @@ import (
 	"ringside/artefact"
 	"ringside/crash"
 	"ringside/docs"
+	"ringside/internal/dumpjob"
 	"ringside/internal/record"
 	"ringside/internal/server"
 	"ringside/internal/store"
@@ -31,6 +32,7 @@ type node struct {
 	blobs  *store.Blobs
 	record *record.Service
 	owners recordOwners
+	dumps  *dumpjob.Analyzer
 	log    *slog.Logger
 }
 
@@ -39,7 +41,9 @@ type nodeConfig struct {
 	Data      string // folder of the database and the blobs
 	Owners    string // overlay file
 	MaxUpload int64  // bytes
-	Log       *slog.Logger
+	// MaxDump and DumpMemory are bytes too; 0 means the usual.
+	MaxDump, DumpMemory int64
+	Log                 *slog.Logger
 }
 
 // openNode opens the record in its data folder, creating what is not there.
@@ -47,8 +51,12 @@ func openNode(ctx context.Context, c nodeConfig) (*node, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, usagef("data folder: %w", err)
 	}
-	n := &node{log: c.Log, owners: newRecordOwners(c.Owners, c.Log)}
-	var err error
+	program, name, err := dumpjob.Program()
+	if err != nil {
+		return nil, fmt.Errorf("find the program that analyses dumps: %w", err)
+	}
+	n := &node{log: c.Log, owners: newRecordOwners(c.Owners, c.Log), dumps: &dumpjob.Analyzer{
+		Program: program, Name: name, Folder: filepath.Join(c.Data, "analysis"), Memory: c.DumpMemory, Log: c.Log}}
 	if n.db, err = store.OpenSQLite(ctx, filepath.Join(c.Data, "ringside.db"), store.SQLiteOptions{}); err != nil {
 		return nil, fmt.Errorf("open the database in %s: %w", c.Data, err)
 	}
@@ -61,7 +69,7 @@ func openNode(ctx context.Context, c nodeConfig) (*node, error) {
 		Analyzer: record.AnalyzerFunc(func(ctx context.Context, r io.Reader) (*crash.Document, error) {
 			return crash.Parse(ctx, r, crash.Options{})
 		}),
-		Owners: n.owners,
+		Owners: n.owners, Dumps: n.dumps, MaxDump: c.MaxDump,
 	})
 	if err != nil {
 		return nil, errors.Join(err, n.close())

@@ -75,7 +75,7 @@ func (s *Service) Reanalyse(ctx context.Context, sha256 string) error {
 		if _, err := tx.ExecContext(ctx, `delete from documents where sha256 = $1`, sha256); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `delete from dump_documents where sha256 = $1`, sha256); err != nil {
+		if _, err := tx.ExecContext(ctx, `update dump_documents set analyzer = '' where sha256 = $1`, sha256); err != nil {
 			return err
 		}
 		for _, id := range ids {

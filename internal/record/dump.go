@@ -42,6 +42,7 @@ type Dump struct {
 	Summary     *DumpSummary `json:"summary" doc:"What was found in it; null until it is analysed"`
 	Crashes     []string     `json:"crashes" nullable:"false" doc:"IDs of the crashes that its log tells of"`
 	LogSize     int64        `json:"log_size" doc:"Bytes of the kernel's log that was in it; 0 if none was"`
+	Duplicate   bool         `json:"duplicate,omitempty" doc:"In the answer to an upload: this content of this host was here before"`
 	Demo        bool         `json:"demo"`
 }
 

@@ -25,6 +25,7 @@ type uploadInput struct {
 	Source          string    `query:"source" doc:"Who sends it"`
 	Filename        string    `query:"filename" doc:"Its name at the sender"`
 	CollectedAt     time.Time `query:"collected_at" doc:"When the sender found it, for logs without wall time"`
+	SHA256          string    `query:"sha256" pattern:"^[0-9a-f]{64}$" patternDescription:"a SHA-256 in lower-case hex" doc:"What the content hashes to; anything else is refused"`
 	Wait            bool      `query:"wait" doc:"Answer only once it is analysed, or after the server's patience"`
 	HostHeader      string    `header:"X-Ringside-Host" doc:"As host"`
 	KernelHeader    string    `header:"X-Ringside-Kernel" doc:"As kernel"`
@@ -47,7 +48,7 @@ func (in *uploadInput) meta() record.Meta {
 	m := record.Meta{
 		Host: cmp.Or(in.Host, in.HostHeader), Kernel: cmp.Or(in.Kernel, in.KernelHeader),
 		Source:   cmp.Or(in.Source, in.SourceHeader, "api"),
-		Filename: cmp.Or(in.Filename, in.FilenameHeader), CollectedAt: in.CollectedAt,
+		Filename: cmp.Or(in.Filename, in.FilenameHeader), CollectedAt: in.CollectedAt, SHA256: in.SHA256,
 	}
 	if m.CollectedAt.IsZero() {
 		m.CollectedAt = in.CollectedHeader

@@ -43,6 +43,7 @@ var rooms = []struct {
 	{"internal/demo", nil},
 	{"internal/store", nil},
 	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
+	{"internal/dumpjob", []string{"internal/record", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},
 	{"internal/watch", []string{"crash"}},
 	{"internal/triage", []string{"vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/render", []string{"vmcore", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
@@ -51,7 +52,7 @@ var rooms = []struct {
 	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
 	{"internal/cli", []string{
-		"internal/demo", "internal/store", "internal/record", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
+		"internal/demo", "internal/store", "internal/record", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script",
 	}},
