@@ -34,6 +34,7 @@ var rooms = []struct {
 	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},
 	{"vmcore/object", []string{"vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf"}},
 	{"vmcore", []string{"vmcore/object", "vmcore/unwind", "vmcore/kernel", "vmcore/dump", "symbol/btf", "crash", "klog", "diagnose", "insn"}},
+	{"vmcore/filter", []string{"vmcore/object", "vmcore/kernel", "vmcore/dump"}},
 	{"vmcore/gdbserver", []string{"vmcore/object", "vmcore/kernel", "vmcore/dump"}},
 	{"vmcore/script", []string{"vmcore", "vmcore/object", "vmcore/kernel", "symbol/btf"}},
 	{"vmcore/shell", []string{"vmcore", "vmcore/script", "vmcore/object", "vmcore/unwind", "vmcore/kernel", "symbol/btf", "insn"}},
@@ -46,15 +47,15 @@ var rooms = []struct {
 	{"internal/dumpjob", []string{"internal/record", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},
 	{"internal/watch", []string{"crash"}},
 	{"internal/triage", []string{"vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/render", []string{"vmcore", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/schema", []string{"vmcore", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
+	{"internal/render", []string{"vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/schema", []string{"vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
-		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script",
+		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
 
@@ -64,7 +65,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
