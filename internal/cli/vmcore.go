@@ -25,7 +25,7 @@ makedumpfile or QEMU, flattened or split, /proc/vmcore, /proc/kcore, plain RAM.
 Symbols, types and unwind tables come out of the dump itself; no vmlinux and no
 debug package is needed. The parts of a split dump are given one after the other.`,
 	}
-	c.AddCommand(newVmcoreTriage(s), newVmcoreLog(s), newVmcoreTasks(s), newVmcoreStack(s), newVmcoreLocks(s), newVmcoreMods(s), newVmcoreMem(s), newVmcoreSym(s), newVmcoreRead(s), newVmcoreStruct(s), newVmcoreGDBServer(s), newVmcoreShell(s), newVmcoreScript(s))
+	c.AddCommand(newVmcoreTriage(s), newVmcoreLog(s), newVmcoreTasks(s), newVmcoreStack(s), newVmcoreLocks(s), newVmcoreMods(s), newVmcoreMem(s), newVmcoreSym(s), newVmcoreRead(s), newVmcoreStruct(s), newVmcoreGDBServer(s), newVmcoreShell(s), newVmcoreScript(s), newVmcoreFilter(s), newVmcoreRedact(s))
 	c.AddCommand(vmcoreSystemVerbs(s)...)
 	return c
 }

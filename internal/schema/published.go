@@ -8,6 +8,7 @@ import (
 	"ringside/internal/render"
 	"ringside/internal/triage"
 	"ringside/vmcore"
+	"ringside/vmcore/filter"
 	"ringside/vmcore/script"
 	"ringside/vmcore/shell"
 )
@@ -54,6 +55,7 @@ var published = []Published{
 	{"vmcore-works.v1.json", render.VmcoreWorksSchemaID, "ringside vmcore works --json", reflect.TypeFor[render.VmcoreWorks]()},
 	{"vmcore-blocks.v1.json", render.VmcoreBlocksSchemaID, "ringside vmcore blocks --json", reflect.TypeFor[render.VmcoreBlocks]()},
 	{"vmcore-runq.v1.json", render.VmcoreRunqSchemaID, "ringside vmcore runq --json", reflect.TypeFor[render.VmcoreRunq]()},
+	{"vmcore-filter.v1.json", filter.SchemaID, "ringside vmcore filter, redact --json", reflect.TypeFor[filter.Report]()},
 	{"vmcore-script.v1.json", script.SchemaID, "ringside vmcore script --json", reflect.TypeFor[script.Result]()},
 	{"vmcore-shell.v1.json", shell.SchemaID, "ringside vmcore shell, of lines that end in --json", reflect.TypeFor[shell.Answer]()},
 	{"version.v1.json", render.VersionSchemaID, "ringside version --json", reflect.TypeFor[render.Version]()},
