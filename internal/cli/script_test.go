@@ -33,6 +33,11 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The dump of a small kernel that the tests have with them.
+	tiny, err := filepath.Abs("../../vmcore/internal/testdump/tiny.kdump.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -40,6 +45,7 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LOGS", logs)
 			e.Setenv("CORPUS", os.Getenv("RINGSIDE_CORPUS"))
+			e.Setenv("TINY", tiny)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("TMPDIR", e.WorkDir)
 			return nil

@@ -51,8 +51,11 @@ var opNames = map[uint64]string{0: "read", 1: "write", 2: "flush", 3: "discard",
 // class "block", whose list the class has (until 6.3) or the subsystem of its
 // name.
 func Disks(w *kernel.Walk) []Disk {
-	j, now := ReadJiffies(w), clock(w)
 	disks := []Disk{}
+	if _, ok := w.Kernel().Symbol("device_add_disk"); !ok {
+		return disks // a kernel without CONFIG_BLOCK
+	}
+	j, now := ReadJiffies(w), clock(w)
 	sub := blockSubsystem(w)
 	for p := range w.List(sub.Field("klist_devices.k_list"), "struct device_private", "knode_class.n_node") {
 		part := p.Field("device").Deref().Container("struct block_device", "bd_device")
