@@ -29,6 +29,7 @@ type crashView struct {
 	Log      []logItem
 	LogError string
 	Similar  []record.Similar // to its signature, while nobody has looked at that
+	Dump     *record.Dump     // whose log it is, if it is one's
 }
 
 // theory is a hypothesis with its evidence tied to the log.
@@ -86,6 +87,15 @@ func (s *site) crash(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v.Similar = v.Similar[:min(len(v.Similar), 3)]
+	}
+	if c.Source == "dump" {
+		p, err := s.svc.Dumps(r.Context(), record.DumpFilter{Crash: c.ID, Window: record.Window{Limit: 1}})
+		if err != nil {
+			return err
+		}
+		if len(p.Items) > 0 {
+			v.Dump = &p.Items[0]
+		}
 	}
 	// A log that has gone leaves its facts: the page is still worth having.
 	if v.Log, err = lr.read(); err != nil {
@@ -200,16 +210,21 @@ func (s *site) crashRaw(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer body.Close()
-	name := path.Base(c.Filename)
-	if c.Filename == "" || name == "." || name == "/" {
-		name = short(c.SHA256) + ".log"
+	attachment(w, c.Filename, short(c.SHA256)+".log", size)
+	copyOrAbort(w, r, s.log, body)
+	return nil
+}
+
+// attachment announces a download under the name that it came by, if it had one.
+func attachment(w http.ResponseWriter, filename, otherwise string, size int64) {
+	name := path.Base(filename)
+	if filename == "" || name == "." || name == "/" {
+		name = otherwise
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set("Content-Length", strconv.FormatInt(size, 10))
-	copyOrAbort(w, r, s.log, body)
-	return nil
 }
 
 // crashesView is a list of crashes, newest first.

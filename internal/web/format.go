@@ -54,6 +54,8 @@ func (s *site) funcs() template.FuncMap {
 		"spark":   func(t record.Trend) template.HTML { return sparkline(t) },
 		"percent": func(f float64) string { return strconv.Itoa(int(math.Round(f*100))) + " %" },
 		"seconds": func(t *float64) string { return strconv.FormatFloat(*t, 'f', 3, 64) + " s" },
+		"span":    span,
+		"ref":     func(f float64) *float64 { return &f },
 		"person":  person,
 		"color":   classColor,
 	}
@@ -133,6 +135,23 @@ func rate(f float64) string {
 		return strconv.FormatFloat(f, 'f', 1, 64)
 	}
 	return num(int64(math.Round(f)))
+}
+
+// span writes a duration with as many digits as mean something.
+func span(d time.Duration) string {
+	switch abs := d.Abs(); {
+	case abs < time.Millisecond:
+		return strconv.FormatInt(d.Microseconds(), 10) + " µs"
+	case abs < time.Second:
+		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case abs < 2*time.Minute:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case abs < 2*time.Hour:
+		return strconv.FormatFloat(d.Minutes(), 'f', 0, 64) + " min"
+	case abs < 48*time.Hour:
+		return strconv.FormatFloat(d.Hours(), 'f', 0, 64) + " h"
+	}
+	return strconv.FormatFloat(d.Hours()/24, 'f', 0, 64) + " d"
 }
 
 // size writes a number of bytes.

@@ -24,6 +24,7 @@ type Record interface {
 	UndoLink(ctx context.Context, id, by string) (*record.Link, error)
 	StartBackfill(ctx context.Context) (*record.Backfill, error)
 	DecideBackfill(ctx context.Context, accept bool, by string) (*record.Backfill, error)
+	Reanalyse(ctx context.Context, sha256 string) error
 	RetryJob(ctx context.Context, id string) (*record.Job, error)
 }
 
@@ -60,6 +61,7 @@ type site struct {
 	log       *slog.Logger
 	assets    *assets
 	pages     map[string]*template.Template
+	dumpDocs  dumpDocs
 }
 
 // New returns the handler of all pages. Mount it beside the API's handler, for
@@ -104,6 +106,11 @@ func New(c Config) (http.Handler, error) {
 		{"GET /crashes/{id}/lines", s.crashLines},
 		{"GET /crashes/{id}/log.txt", s.crashText},
 		{"GET /crashes/{id}/raw", s.crashRaw},
+		{"GET /dumps", s.dumps},
+		{"GET /dumps/{id}", s.dump},
+		{"GET /dumps/{id}/{tab}", s.dump},
+		{"GET /dumps/{id}/raw", s.dumpRaw},
+		{"POST /dumps/{id}/analysis", s.analyseDump},
 		{"GET /kernels", s.kernels},
 		{"GET /kernels/compare", s.compareKernels},
 		{"GET /kernels/{id}", s.kernel},
