@@ -40,6 +40,9 @@ Kernel logs are read from any transport: serial console, dmesg in all its
 formats, /dev/kmsg, syslog, journalctl, netconsole, pstore, CI systems; plain
 or compressed with gzip, xz, zstd or bzip2.
 
+A kernel dump is read with nothing but the dump: what is wrong with the kernel
+comes first, then what its log says. 'ringside vmcore' has the rest of it.
+
 Stacks get file, line and inlined calls where symbols are at hand: --vmlinux,
 --symbols, a debuginfod server that is named, or your own store (see 'ringside
 symbol index'). Symbols of another build are refused, and the report says so.
