@@ -33,7 +33,7 @@ func CPUs(w *kernel.Walk) []CPU {
 	matchNotes(w, cpus)
 	for i := range cpus {
 		if r := cpus[i].Regs; r != nil {
-			cpus[i].Stack, _ = unwind.Regs(w, *r)
+			cpus[i].Stack, _ = unwind.Regs(w, *r, cpus[i].Curr.Value)
 		}
 	}
 	return cpus

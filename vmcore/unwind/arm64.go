@@ -20,18 +20,19 @@ func arm64Task(task kernel.Value) Stack {
 	if !c.Valid() {
 		return Stack{End: "the registers that the scheduler saved are not in the dump"}
 	}
-	return arm64Frames(task.Walk(), c.Field("pc").Ptr(), c.Field("fp").Uint(), c.Field("sp").Uint(), nil, task)
+	return arm64Frames(task.Walk(), c.Field("pc").Ptr(), c.Field("fp").Uint(), c.Field("sp").Uint(), nil, task, task)
 }
 
-func arm64Regs(w *kernel.Walk, r dump.Regs) Stack {
+func arm64Regs(w *kernel.Walk, r dump.Regs, task kernel.Value) Stack {
 	if r.Flags&0xf == 0 { // EL0t
 		return Stack{User: &r}
 	}
-	return arm64Frames(w, r.PC, r.FP, r.SP, &r, kernel.Value{})
+	return arm64Frames(w, r.PC, r.FP, r.SP, &r, kernel.Value{}, task)
 }
 
-func arm64Frames(w *kernel.Walk, pc, fp, sp uint64, regs *dump.Regs, task kernel.Value) (s Stack) {
+func arm64Frames(w *kernel.Walk, pc, fp, sp uint64, regs *dump.Regs, task, owner kernel.Value) (s Stack) {
 	k := w.Kernel()
+	kept := returns{w: w, task: owner}
 	s.add(w, Frame{PC: k.Canonical(pc), SP: sp, Exact: regs != nil, Reliable: true, Regs: regs})
 	if regs != nil {
 		// A leaf function may not have made its record yet: then its caller is
@@ -69,7 +70,7 @@ func arm64Frames(w *kernel.Walk, pc, fp, sp uint64, regs *dump.Regs, task kernel
 			fp = r.FP
 			continue
 		}
-		pc = k.Canonical(lr)
+		pc = kept.real(k.Canonical(lr), next)
 		f := Frame{PC: pc, SP: fp + 16, Reliable: true}
 		// Before 6.14 an exception's record returns to the instruction that it
 		// interrupted.

@@ -62,13 +62,15 @@ func Task(task kernel.Value) (Stack, error) {
 	return Stack{}, ErrMachine
 }
 
-// Regs unwinds from registers: those of a CPU, or of an exception.
-func Regs(w *kernel.Walk, r dump.Regs) (Stack, error) {
+// Regs unwinds from registers: those of a CPU, or of an exception. task is what ran
+// there, by which return addresses are found that a tracer replaced; it may be
+// invalid.
+func Regs(w *kernel.Walk, r dump.Regs, task kernel.Value) (Stack, error) {
 	switch w.Kernel().Machine {
 	case elf.EM_X86_64:
-		return x86Regs(w, r), w.Err()
+		return x86Regs(w, r, task), w.Err()
 	case elf.EM_AARCH64:
-		return arm64Regs(w, r), w.Err()
+		return arm64Regs(w, r, task), w.Err()
 	}
 	return Stack{}, ErrMachine
 }

@@ -27,6 +27,7 @@ type x86State struct {
 	exact      bool // pc is an instruction, not a return address
 	regs       *dump.Regs
 	stack      Stack
+	returns    returns
 }
 
 func x86Task(task kernel.Value) Stack {
@@ -43,14 +44,15 @@ func x86Task(task kernel.Value) Stack {
 	if !frame.Valid() || st.pc == 0 {
 		return Stack{End: "the stack pointer that the scheduler saved leads nowhere"}
 	}
+	st.returns = returns{w: w, task: task}
 	return st.run(task)
 }
 
-func x86Regs(w *kernel.Walk, r dump.Regs) Stack {
+func x86Regs(w *kernel.Walk, r dump.Regs, task kernel.Value) Stack {
 	if cs, ok := r.Get("cs"); ok && cs&userLevel == userLevel {
 		return Stack{User: &r}
 	}
-	st := x86State{w: w, pc: r.PC, sp: r.SP, bp: r.FP, exact: true, regs: &r}
+	st := x86State{w: w, pc: r.PC, sp: r.SP, bp: r.FP, exact: true, regs: &r, returns: returns{w: w, task: task}}
 	return st.run(kernel.Value{})
 }
 
@@ -193,6 +195,7 @@ func (st *x86State) call(sp uint64) (bool, error) {
 	if pc == 0 {
 		return false, nil
 	}
+	pc = st.returns.real(pc, sp-8)
 	if sp <= st.sp && st.regs == nil && sp+maxStack > st.sp {
 		return false, fmt.Errorf("the stack does not grow at %#x", st.sp)
 	}
