@@ -120,7 +120,7 @@ func judge(ctx context.Context, err error, late bool, said string, memory int64,
 		return store.Permanent(fmt.Errorf("the analysis needs more than the %d MiB of memory it may use; raise the server's --dump-memory and try again, or %s", memory>>20, atHome))
 	case exit.ExitCode() < 0:
 		// Somebody killed it: an operator, or the kernel of a full machine.
-		return fmt.Errorf("the analysis was ended from outside (%v); if the machine has run out of memory, lower --dump-memory", exit)
+		return fmt.Errorf("the analysis was ended from outside (%w); if the machine has run out of memory, lower --dump-memory", exit)
 	case strings.Contains(said, "no space left on device"):
 		return fmt.Errorf("%w: %s", store.ErrNoSpace, complaint(said))
 	case strings.Contains(said, "goroutine "):
