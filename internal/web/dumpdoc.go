@@ -94,6 +94,7 @@ type dumpFinding struct {
 		Text   string `json:"text"`
 		Object string `json:"object"`
 		Line   int    `json:"line"`
+		URL    string `json:"-"` // of the line
 	} `json:"evidence"`
 	Next      []string `json:"next"`
 	Diagnosis *struct {
@@ -405,7 +406,7 @@ func (s *site) dumpDoc(ctx context.Context, d *record.Dump) (*dumpDoc, error) {
 		return nil, err
 	}
 	defer r.Close()
-	doc, err := readDumpDoc(r)
+	doc, err := readDumpDoc(r, "/dumps/"+d.ID)
 	if err != nil {
 		return nil, fmt.Errorf("document of dump %s: %w", d.ID, err)
 	}
@@ -413,7 +414,8 @@ func (s *site) dumpDoc(ctx context.Context, d *record.Dump) (*dumpDoc, error) {
 	return doc, nil
 }
 
-func readDumpDoc(r io.Reader) (*dumpDoc, error) {
+// readDumpDoc reads the document of the dump whose pages are under path.
+func readDumpDoc(r io.Reader, path string) (*dumpDoc, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
 		return nil, err
@@ -429,6 +431,13 @@ func readDumpDoc(r io.Reader) (*dumpDoc, error) {
 	if t := doc.Sections.Tasks; t != nil {
 		for i := range t.Groups {
 			t.Groups[i].Index = i
+		}
+	}
+	for _, f := range doc.Findings {
+		for i, e := range f.Evidence {
+			if e.Line > 0 {
+				f.Evidence[i].URL = fmt.Sprintf("%s/log?line=%d#L%d", path, e.Line, e.Line)
+			}
 		}
 	}
 	return &doc, nil

@@ -290,8 +290,8 @@ func (l *lockLayout) svg(out *lockGraph) template.HTML {
 	}
 	esc := template.HTMLEscapeString
 	fmt.Fprintf(&b, `<svg class="locks" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-label="%s">`, l.width, l.height, l.width, l.height, esc(said))
-	b.WriteString(`<defs><marker id="lk-end" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path class="lk-tip" d="M0 0L8 4L0 8z"/></marker>` +
-		`<marker id="lk-end-ring" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path class="lk-tip ring" d="M0 0L8 4L0 8z"/></marker></defs>`)
+	b.WriteString(`<defs><marker id="lk-end" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path class="lk-tip" d="M0 0L8 4L0 8z"/></marker>` +
+		`<marker id="lk-end-ring" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="11" markerHeight="11" markerUnits="userSpaceOnUse" orient="auto"><path class="lk-tip ring" d="M0 0L8 4L0 8z"/></marker></defs>`)
 	for _, e := range l.g.Edges {
 		if l.valid(e) && l.seen[e.From] && l.seen[e.To] {
 			l.edge(&b, e)

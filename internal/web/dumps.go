@@ -253,6 +253,12 @@ func bars(list []dumpShare) []bar {
 	return out
 }
 
+// mostOf is the largest of a list that has these first, as shares of all of it.
+func mostOf(list []dumpShare) []bar {
+	b := bars(list)
+	return b[:min(len(b), maxMemoryRows)]
+}
+
 // shares is where the memory was.
 func shares(m *dumpMemory) []bar {
 	if m == nil {
@@ -292,17 +298,17 @@ func newDumpMemory(doc *dumpDoc) *dumpMemoryView {
 	}
 	v := &dumpMemoryView{dumpMemory: m, Shares: shares(m)}
 	var slabs, vmalloc, processes []dumpShare
-	for _, c := range m.Slabs[:min(len(m.Slabs), maxMemoryRows)] {
+	for _, c := range m.Slabs {
 		slabs = append(slabs, dumpShare{c.Name, c.Bytes})
 	}
 	v.MoreSlabs = max(0, len(m.Slabs)-maxMemoryRows)
-	for _, u := range m.Vmalloc[:min(len(m.Vmalloc), maxMemoryRows)] {
+	for _, u := range m.Vmalloc {
 		vmalloc = append(vmalloc, dumpShare{u.Caller, u.Bytes})
 	}
-	for _, p := range m.Processes[:min(len(m.Processes), maxMemoryRows)] {
+	for _, p := range m.Processes {
 		processes = append(processes, dumpShare{fmt.Sprintf("%s:%d", p.Comm, p.PID), p.RSS})
 	}
-	v.Slab, v.Vmalloc, v.Processes = bars(slabs), bars(vmalloc), bars(processes)
+	v.Slab, v.Vmalloc, v.Processes = mostOf(slabs), mostOf(vmalloc), mostOf(processes)
 	page := max(m.PageSize, 1)
 	for _, n := range m.Nodes {
 		for _, z := range n.Zones {
