@@ -22,6 +22,7 @@ type job struct {
 	f      *dump.File
 	o      Options
 	size   int
+	blocks bool // the dump has larger pages than the kernel
 	frames uint64
 	ram    bitmap
 	keep   bitmap
@@ -46,14 +47,19 @@ func newJob(ctx context.Context, k *kernel.Kernel, o Options) (*job, error) {
 		return nil, fmt.Errorf("a running kernel's memory changes while it is read: dump it with kdump, or its machine from outside")
 	}
 	j := &job{ctx: ctx, k: k, f: k.Dump, o: o, size: info.PageSize, left: map[Kind]uint64{}}
+	// QEMU writes arm64 in blocks of 64 KiB, whatever the kernel's pages have.
+	if size := 1 << k.PageShift(); size < j.size {
+		j.size, j.blocks = size, true
+	}
+	blocks := uint64(info.PageSize / j.size)
 	var err error
-	if j.frames, j.ram, err = framesOf(j.f); err != nil {
+	if j.frames, j.ram, err = framesOf(j.f, j.size); err != nil {
 		return nil, err
 	}
 	j.keep = newBitmap(j.frames)
 	for pfn, n := range j.ram.runs(j.frames + 1) {
 		for at := pfn; at < pfn+n; at++ {
-			if j.f.Present(at) {
+			if j.f.Present(at / blocks) {
 				j.keep.set(at)
 			}
 		}

@@ -29,8 +29,8 @@ const (
 	descSize      = 24
 )
 
-func layOut(f *dump.File, k *kernel.Kernel, frames uint64) layout {
-	l := layout{block: int64(f.Info().PageSize), frames: frames}
+func layOut(f *dump.File, k *kernel.Kernel, pageSize int, frames uint64) layout {
+	l := layout{block: int64(pageSize), frames: frames}
 	l.notes, l.info = notesOf(f, k)
 	blocks := func(bytes int64) int64 { return (bytes + l.block - 1) / l.block }
 	l.sub = blocks(subHeaderSize + int64(len(l.notes)))
@@ -109,7 +109,6 @@ func (l *layout) head(ctx context.Context, f *dump.File, k *kernel.Kernel, level
 		put(48, uint64(notesAt))
 		put(56, uint64(len(l.notes)))
 	}
-	put(88, l.frames) // end_pfn_64, as makedumpfile has it in dumps that are not split
 	put(96, l.frames)
 	copy(s[subHeaderSize:], l.notes)
 	return b
@@ -153,8 +152,8 @@ const maxFrames = 1 << 33
 
 // framesOf returns how many page frames there are below the end of memory, and
 // which of them are RAM.
-func framesOf(f *dump.File) (frames uint64, ram bitmap, err error) {
-	size := uint64(f.Info().PageSize)
+func framesOf(f *dump.File, pageSize int) (frames uint64, ram bitmap, err error) {
+	size := uint64(pageSize)
 	ranges := f.Ranges()
 	for _, r := range ranges {
 		frames = max(frames, (r.End+size-1)/size)

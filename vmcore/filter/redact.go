@@ -38,6 +38,7 @@ type redactor struct {
 	kept   map[string]*Matter
 	undo   []string // what could not be decided
 	keys   keySet
+	buf    []byte
 }
 
 // span is a piece of a page.
@@ -73,7 +74,7 @@ func (r *redactor) decide() (err error) {
 	}
 	r.owned, r.shared = newBitmap(r.frames), newBitmap(r.frames)
 	for _, step := range []func() error{
-		r.findOwners, r.findShared, r.walkPages, r.redactSockets, r.redactKeys, r.redactTerminals, r.redactTasks, r.redactRandom, r.redactLog,
+		r.findOwners, r.findShared, r.walkPages, r.redactSockets, r.redactKeys, r.redactMessages, r.redactTerminals, r.redactTasks, r.redactRandom, r.redactLog,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -173,6 +174,9 @@ func (r *redactor) freeObjects(s object.Slab) {
 			continue
 		}
 		at := s.Object(i)
+		if r.blank(at, s, ptr) {
+			continue
+		}
 		if s.Link >= s.ObjectSize {
 			r.wipe("free slab objects", at, s.ObjectSize)
 			continue
@@ -183,6 +187,24 @@ func (r *redactor) freeObjects(s object.Slab) {
 			r.erase(at+s.Link+ptr, s.ObjectSize-s.Link-ptr)
 		}
 	}
+}
+
+// blank reports whether the kernel has overwritten a free object itself: with
+// zeros, or with what its debugging looks for, which is left as it is for those
+// who look for it too.
+func (r *redactor) blank(at uint64, s object.Slab, ptr uint64) bool {
+	if uint64(cap(r.buf)) < s.ObjectSize {
+		r.buf = make([]byte, s.ObjectSize)
+	}
+	b := r.buf[:s.ObjectSize]
+	if r.w.Read(b, at) != nil {
+		return false
+	}
+	if s.Link < s.ObjectSize {
+		clear(b[s.Link:min(s.Link+ptr, s.ObjectSize)])
+	}
+	const free, end, inactive = 0x6b, 0xa5, 0x5a // include/linux/poison.h
+	return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 && c != free && c != end && c != inactive })
 }
 
 // wipe has memory overwritten.
@@ -335,7 +357,7 @@ func (r *redactor) standing() {
 		{"names of files, mounts and tasks", "dentries, paths that are being looked up, task names"},
 		{"names of the host, its users and containers", "host name, user and group IDs, cgroup paths, namespaces"},
 		{"addresses of networks", "sockets, devices, routes, neighbours"},
-		{"objects in use of all other slab caches", "small copies of what user space passed to the kernel: paths, arguments of system calls, messages of IPC, extended attributes, values of BPF maps"},
+		{"objects in use of all other slab caches", "small copies of what user space passed to the kernel: paths, arguments of system calls, extended attributes, values of BPF maps"},
 		{"vmalloc memory that the kernel keeps for itself", "as above, in larger pieces"},
 		{"kernel command line and modules' parameters", "whatever was put there"},
 		{"stacks of the kernel", "variables of the system calls that tasks are in"},

@@ -27,24 +27,23 @@ func (r *redactor) mark(to bitmap, va, n uint64) {
 }
 
 // findOwners finds the allocated pages that the kernel uses for itself: its page
-// tables, those under its virtual mappings, the array of struct page, the stacks
-// of tasks, and the pools that block devices take requests from.
+// tables, what it has mapped besides all of memory and its own image, the stacks
+// of tasks, and the pools that block devices take requests from. The image is
+// left out because of its parts that are freed after booting: they stay mapped
+// on some machines.
 func (r *redactor) findOwners() error {
-	for table := range r.k.PageTables(r.ctx) {
-		r.owned.set(table / uint64(r.size))
-	}
-	for pfn, n := range r.ram.runs(batchPages) {
-		if start, end, ok := r.pages.Array(pfn, n); ok {
-			r.mark(r.owned, start, end-start)
+	size := uint64(r.size)
+	text, _ := r.k.Symbol("_text")
+	end, _ := r.k.Symbol("_end")
+	for t := range r.k.Translations(r.ctx) {
+		direct := r.pages.DirectMap(t.Phys / size)
+		if t.Table || t.Virt != direct && (t.Virt < text || t.Virt >= end) && t.Phys/size < r.frames {
+			r.owned.setRange(t.Phys/size, (t.Phys+t.Size)/size)
 		}
 	}
 	for _, a := range object.VmallocAreas(r.w) {
-		switch {
-		case a.Kind == "ioremap":
-		case a.Shared, a.Kind == "vm_map_ram":
+		if a.Shared || a.Kind == "vm_map_ram" || a.Kind == "ioremap" {
 			r.mark(r.shared, a.Start, a.Size)
-		default:
-			r.mark(r.owned, a.Start, a.Size)
 		}
 	}
 	// Of what is too large for a slab nothing says who has it before 6.15; the

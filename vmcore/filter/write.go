@@ -98,7 +98,7 @@ func each[T any](j *job, worker func() (T, error), work func(T, *batch), take fu
 func (j *job) read(b *batch) (lost [batchPages]bool) {
 	in := b.in[:b.n*j.size]
 	for at := 0; at < b.n; {
-		got, err := j.f.ReadPages(in[at*j.size:], b.pfn+uint64(at))
+		got, err := j.pages(in[at*j.size:], b.pfn+uint64(at))
 		at += got / j.size
 		if err != nil && at < b.n {
 			clear(in[at*j.size : (at+1)*j.size])
@@ -107,6 +107,19 @@ func (j *job) read(b *batch) (lost [batchPages]bool) {
 		}
 	}
 	return lost
+}
+
+// pages reads pages from pfn on, and returns how many bytes are good.
+func (j *job) pages(buf []byte, pfn uint64) (int, error) {
+	if !j.blocks {
+		return j.f.ReadPages(buf, pfn)
+	}
+	for n := 0; n < len(buf); n += j.size {
+		if err := j.f.ReadPhys(buf[n:n+j.size], pfn*uint64(j.size)+uint64(n)); err != nil {
+			return n, err
+		}
+	}
+	return len(buf), nil
 }
 
 // isZero compares words, which memory is full of.
@@ -122,7 +135,7 @@ func isZero(p []byte) bool {
 // write writes what is kept: pages with their descriptors, then the bitmaps, and
 // the header last, so that a file that was left half way is no dump.
 func (j *job) write(out io.WriterAt) (*Report, error) {
-	l := layOut(j.f, j.k, j.frames)
+	l := layOut(j.f, j.k, j.size, j.frames)
 	kept := j.keep.count()
 	w := pageWriter{job: j, out: out, descAt: l.table, dataAt: l.table + int64(kept)*descSize, order: binary.LittleEndian, all: kept}
 	if j.k.BigEndian() {

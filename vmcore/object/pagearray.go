@@ -385,15 +385,8 @@ func (a *PageArray) isMapping(at uint64) bool {
 	return known
 }
 
-// Array returns where the struct pages of n pages are, which must be in one
-// section.
-func (a *PageArray) Array(pfn, n uint64) (start, end uint64, ok bool) {
-	base := a.base
-	if a.sections {
-		base = a.section(pfn)
-	}
-	return base + pfn*a.size, base + (pfn+n)*a.size, base != 0
-}
+// DirectMap returns where all of physical memory is mapped to a page.
+func (a *PageArray) DirectMap(pfn uint64) uint64 { return a.virt(pfn) }
 
 // PFN returns which physical page a struct page is of.
 func (a *PageArray) PFN(page uint64) (uint64, bool) { return a.pfn(a.w.Kernel().Canonical(page)) }
