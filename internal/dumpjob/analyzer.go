@@ -53,10 +53,14 @@ func (a *Analyzer) Recognize(head []byte) bool {
 
 // AnalyzeDump implements [record.DumpAnalyzer].
 func (a *Analyzer) AnalyzeDump(ctx context.Context, f *os.File) (found *record.DumpAnalysis, err error) {
-	if err := os.MkdirAll(a.Folder, 0o700); err != nil {
+	folder, err := filepath.Abs(a.Folder) // the child has another working folder
+	if err == nil {
+		err = os.MkdirAll(folder, 0o700)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("folder for the analysis: %w", err)
 	}
-	dir, err := os.MkdirTemp(a.Folder, "dump-*")
+	dir, err := os.MkdirTemp(folder, "dump-*")
 	if err != nil {
 		return nil, fmt.Errorf("folder for the analysis: %w", err)
 	}

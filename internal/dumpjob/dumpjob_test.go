@@ -102,6 +102,8 @@ func empty(t *testing.T, a *Analyzer) {
 
 func TestAnalyze(t *testing.T) {
 	a := newAnalyzer(t)
+	t.Chdir(filepath.Dir(a.Folder))
+	a.Folder = filepath.Base(a.Folder) // as --data is mostly given
 	found, err := a.AnalyzeDump(t.Context(), dumpOf(t, "fine"))
 	if err != nil {
 		t.Fatal(err)
