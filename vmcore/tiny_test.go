@@ -1,6 +1,8 @@
 package vmcore
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +25,18 @@ func TestTiny(t *testing.T) {
 	doc, err := Triage(t.Context(), k, Options{})
 	if err != nil {
 		t.Fatal(err)
+	}
+	// Who keeps documents reads them again.
+	data, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Document
+	if err := json.Unmarshal(data, &again); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := json.Marshal(again); err != nil || !bytes.Equal(back, data) {
+		t.Errorf("a document is another one after it was written and read: %v", err)
 	}
 	first := doc.Findings[0]
 	if want := "deadlock of ring-abba:58 and ring-baab:59 over mutex ring_second [ringfault] and mutex ring_first [ringfault]"; first.Kind != FindingDeadlock || first.Title != want {

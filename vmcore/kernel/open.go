@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
+	"strings"
 
 	"ringside/symbol/btf"
 	"ringside/symbol/kallsyms"
@@ -34,6 +36,16 @@ func (r Rung) String() string { return rungNames[r] }
 
 // MarshalText implements encoding.TextMarshaler.
 func (r Rung) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *Rung) UnmarshalText(text []byte) error {
+	i := slices.Index(rungNames, string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is no rung: they are %s", text, strings.Join(rungNames, ", "))
+	}
+	*r = Rung(i)
+	return nil
+}
 
 // Step is one rung of the ladder.
 type Step struct {
