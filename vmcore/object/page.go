@@ -111,6 +111,9 @@ func (m *memmap) section(pfn uint64) uint64 {
 	if err != nil {
 		return 0
 	}
+	if m.sectionTable(at) {
+		word = at
+	}
 	if word&1 == 0 && m.w.Readable(word, k.PtrSize()) { // CONFIG_SPARSEMEM_EXTREME: a table of tables
 		perRoot := uint64(1) << k.PageShift() / size
 		root, err := m.w.Pointer(word + nr/perRoot*uint64(k.PtrSize()))
@@ -126,6 +129,19 @@ func (m *memmap) section(pfn uint64) uint64 {
 	}
 	const flags = 0xff // SECTION_MAP_LAST_BIT has never been above
 	return code &^ flags
+}
+
+// sectionTable reports whether mem_section is not where the kernel keeps the
+// address of its table of tables, but that table: VMCOREINFO has the value of a
+// pointer there, and the symbol table where the pointer is. Kernels that name no
+// variables give nothing else.
+func (m *memmap) sectionTable(at uint64) bool {
+	in := m.w.Kernel().Info
+	told, ok := in.Symbol("mem_section")
+	length, ok2 := in.Length("mem_section")
+	physical, ok3 := in.Number("MAX_PHYSMEM_BITS")
+	section, ok4 := in.Number("SECTION_SIZE_BITS")
+	return ok && ok2 && ok3 && ok4 && told == at && physical > section && physical < 64 && length < 1<<(physical-section)
 }
 
 // directMap finds where all of physical memory is mapped.

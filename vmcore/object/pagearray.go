@@ -71,6 +71,12 @@ func NewPageArray(w *kernel.Walk) (*PageArray, error) {
 		return nil, errors.New("the dump gives no types of its kernel, without which no page can be told from another")
 	}
 	a := &PageArray{memmap: newMemmap(w), cpuFree: map[uint64]uint64{}, mappings: map[uint64]bool{}}
+	// Kernels that do not name their nodes name the sections in VMCOREINFO.
+	for _, r := range k.Dump.Ranges() {
+		if a.size > 0 && a.base == 0 {
+			a.base = a.section(r.Start >> k.PageShift())
+		}
+	}
 	if a.size == 0 || a.base == 0 {
 		return nil, errors.New("the array of struct page was not found: it is not in the dump, or the kernel keeps it in an unknown way")
 	}
