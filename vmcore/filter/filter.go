@@ -11,9 +11,12 @@ import (
 	"ringside/vmcore/object"
 )
 
-// maxReads is how much of its structures a kernel of terabytes has: enough to
-// read all of struct page, and an end to what lies lead to.
-const maxReads = 2_000_000_000
+// How many reads are made to tell pages and objects apart: some for each page,
+// and an end to what lies lead to.
+const (
+	readsAtLeast = 20_000_000
+	readsPerPage = 200
+)
 
 // job is one dump on its way to another.
 type job struct {
@@ -78,7 +81,7 @@ func (j *job) pageArray() (*object.PageArray, *kernel.Walk, error) {
 	if 1<<j.k.PageShift() != j.size {
 		return nil, nil, fmt.Errorf("the dump has pages of %d bytes, and its kernel of %d: they cannot be told apart", j.size, 1<<j.k.PageShift())
 	}
-	w := j.k.Walk(j.ctx).Budget(maxReads)
+	w := j.k.Walk(j.ctx).Budget(int(readsAtLeast + readsPerPage*j.ram.count()))
 	pages, err := object.NewPageArray(w)
 	return pages, w, err
 }

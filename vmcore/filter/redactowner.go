@@ -16,9 +16,16 @@ func (r *redactor) global(symbol, typ string) kernel.Value {
 	return r.w.Global(symbol, typ)
 }
 
+// maxMapped is above the largest page that the kernel maps other memory with.
+const maxMapped = 512
+
 // mark adds the pages under a virtual range to a set.
 func (r *redactor) mark(to bitmap, va, n uint64) {
 	size := uint64(r.size)
+	if n > r.frames*size {
+		r.undecided("%d bytes at %#x are more than there is memory", n, va)
+		return
+	}
 	for at := va &^ (size - 1); at < va+n; at += size {
 		if pa, err := r.k.Translate(at); err == nil {
 			to.set(pa / size)
@@ -37,6 +44,9 @@ func (r *redactor) findOwners() error {
 	end, _ := r.k.Symbol("_end")
 	for t := range r.k.Translations(r.ctx) {
 		direct := r.pages.DirectMap(t.Phys / size)
+		if t.Size > maxMapped*size {
+			continue // all of memory at once
+		}
 		if t.Table || t.Virt != direct && (t.Virt < text || t.Virt >= end) && t.Phys/size < r.frames {
 			r.owned.setRange(t.Phys/size, (t.Phys+t.Size)/size)
 		}

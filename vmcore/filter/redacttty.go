@@ -8,7 +8,7 @@ import (
 // Bounds of what terminals have.
 const (
 	maxDrivers   = 1000
-	maxTerminals = 1 << 16
+	maxTerminals = 1 << 12
 	maxBuffers   = 1 << 16
 )
 
