@@ -20,6 +20,7 @@ import (
 type peers struct {
 	tasks, tasksEqual   int
 	stacks, stacksEqual int
+	astray              int // stacks on which drgn lost its way: it passed address 0
 	pcs, pcsEqual       int
 	logs, logsEqual     int
 }
@@ -28,8 +29,8 @@ func (p *peers) String() string {
 	if p.tasks+p.logs == 0 {
 		return "nothing to compare with: no peer has read these dumps"
 	}
-	return fmt.Sprintf("tasks as drgn has them: %d of %d; stacks of tasks off CPU: %d of %d, their PCs %d of %d (%.2f %%); logs as makedumpfile has them: %d of %d",
-		p.tasksEqual, p.tasks, p.stacksEqual, p.stacks, p.pcsEqual, p.pcs, 100*float64(p.pcsEqual)/float64(max(p.pcs, 1)), p.logsEqual, p.logs)
+	return fmt.Sprintf("tasks as drgn has them: %d of %d; stacks of tasks off CPU: %d of %d, their PCs %d of %d (%.2f %%), and %d on which drgn loses its way; logs as makedumpfile has them: %d of %d",
+		p.tasksEqual, p.tasks, p.stacksEqual, p.stacks, p.pcsEqual, p.pcs, 100*float64(p.pcsEqual)/float64(max(p.pcs, 1)), p.astray, p.logsEqual, p.logs)
 }
 
 // peerTask is a task as the lab's stacks.py writes it.
@@ -38,10 +39,12 @@ type peerTask struct {
 	Comm  string `json:"comm"`
 	State string `json:"state"`
 	Error string `json:"error"`
-	Stack []struct {
-		PC     uint64 `json:"pc"`
-		Inline bool   `json:"inline"`
-	} `json:"stack"`
+	Stack []peerFrame `json:"stack"`
+}
+
+type peerFrame struct {
+	PC     uint64 `json:"pc"`
+	Inline bool   `json:"inline"`
 }
 
 // ownTask is a task as ringside has it.
@@ -90,6 +93,10 @@ func (p *peers) compareTasks(file string, own []ownTask) (string, error) {
 		}
 		p.tasksEqual++
 		if mine.OnCPU || t.Error != "" || len(t.Stack) == 0 {
+			continue
+		}
+		if slices.ContainsFunc(t.Stack, func(f peerFrame) bool { return f.PC == 0 }) {
+			p.astray++
 			continue
 		}
 		var want, got []string
