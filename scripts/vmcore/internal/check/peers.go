@@ -20,7 +20,7 @@ import (
 type peers struct {
 	tasks, tasksEqual   int
 	stacks, stacksEqual int
-	astray              int // stacks on which drgn lost its way: it passed address 0
+	astray              int // stacks on which drgn lost its way: it passed what is no code
 	pcs, pcsEqual       int
 	logs, logsEqual     int
 }
@@ -35,15 +35,16 @@ func (p *peers) String() string {
 
 // peerTask is a task as the lab's stacks.py writes it.
 type peerTask struct {
-	PID   int    `json:"pid"`
-	Comm  string `json:"comm"`
-	State string `json:"state"`
-	Error string `json:"error"`
+	PID   int         `json:"pid"`
+	Comm  string      `json:"comm"`
+	State string      `json:"state"`
+	Error string      `json:"error"`
 	Stack []peerFrame `json:"stack"`
 }
 
 type peerFrame struct {
 	PC     uint64 `json:"pc"`
+	Name   string `json:"name"` // the PC itself where there is no symbol
 	Inline bool   `json:"inline"`
 }
 
@@ -95,7 +96,7 @@ func (p *peers) compareTasks(file string, own []ownTask) (string, error) {
 		if mine.OnCPU || t.Error != "" || len(t.Stack) == 0 {
 			continue
 		}
-		if slices.ContainsFunc(t.Stack, func(f peerFrame) bool { return f.PC == 0 }) {
+		if slices.ContainsFunc(t.Stack, func(f peerFrame) bool { return f.PC>>47 == 1<<17-1 && strings.HasPrefix(f.Name, "0x") || f.PC == 0 }) {
 			p.astray++
 			continue
 		}
