@@ -8,6 +8,7 @@ import (
 
 	"ringside/crash"
 	"ringside/diagnose"
+	"ringside/vmcore/dump"
 )
 
 // findings asks every rule and ranks what they say.
@@ -448,8 +449,12 @@ func (t *triage) longest(s *WaitSection, end int) (seconds float64, who string) 
 	return seconds, who
 }
 
-// corruption are contradictions that the walks met.
+// corruption are contradictions that the walks met. A running kernel goes on while
+// it is read: its lists contradict what was read of them a moment ago.
 func (t *triage) corruption() []Finding {
+	if t.doc.Dump.Format == dump.FormatKcore {
+		return nil
+	}
 	var list []Finding
 	for _, st := range t.doc.Sections.Status {
 		for _, f := range st.Faults {

@@ -6,8 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"ringside/vmcore/dump"
@@ -225,10 +229,24 @@ func TestKcore(t *testing.T) {
 	file := elfSpec{notes: notes, loads: loads}.write()
 	in := input("/proc/kcore", file)
 	in.Size = -1
+	in.R = &selfish{r: in.R, t: t}
 	f, err := dump.Open([]dump.Input{in}, dump.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The kernel mixes up what it gives to those who read at once.
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for i := range uint64(200) {
+				var p [64]byte
+				if err := f.ReadPhys(p[:], 0x100000+i%0x4000&^63); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
 	wantRead(t, f.ReadPhys, 0x101000, ram[0x1000:0x1008])
 	wantRead(t, f.ReadPhys, 0x100ff0, ram[0xff0:0x3000])
 	wantRead(t, f.ReadVirt, 0xffffc90000000010, vmalloc[0x10:0x20])
@@ -366,4 +384,20 @@ func TestLyingHeaders(t *testing.T) {
 		t.Errorf("%+v", f.Info())
 	}
 	wantRead(t, f.ReadPhys, 0, fill(4096, 0))
+}
+
+// selfish is a file that may be read by one at a time, as /proc/kcore is.
+type selfish struct {
+	r    io.ReaderAt
+	busy atomic.Bool
+	t    *testing.T
+}
+
+func (s *selfish) ReadAt(p []byte, off int64) (int, error) {
+	if !s.busy.CompareAndSwap(false, true) {
+		s.t.Error("two read at once")
+	}
+	defer s.busy.Store(false)
+	runtime.Gosched()
+	return s.r.ReadAt(p, off)
 }

@@ -148,6 +148,7 @@ func (f *File) openELF(s *source, o Options) error {
 		info.Producer = "kdump"
 	}
 	f.takeNotes(c.notes, c.head.order, o)
+	s.alone = kcore
 	mem := newSegments(s, info.PageSize, c.segments, kcore)
 	for _, p := range mem.phys {
 		if p.kind == kindTruncated {

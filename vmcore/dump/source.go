@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 )
 
 // A source is a file of the dump, unflattened where it is flattened.
@@ -15,6 +16,10 @@ type source struct {
 	flat *flattened
 	// physical is the size of the input itself.
 	physical int64
+	// alone says that the file gives wrong bytes where two read it at once:
+	// /proc/kcore has one buffer for each time that it was opened.
+	alone bool
+	mu    sync.Mutex
 }
 
 // read fills p from off. Fewer bytes come with an error, io.ErrUnexpectedEOF
@@ -38,7 +43,7 @@ func (s *source) read(p []byte, off int64) (int, error) {
 	if s.flat != nil {
 		n, err = s.flat.read(p, off)
 	} else {
-		n, err = s.r.ReadAt(p, off)
+		n, err = s.readAt(p, off)
 	}
 	if n == len(p) {
 		return n, nil
@@ -50,6 +55,14 @@ func (s *source) read(p []byte, off int64) (int, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+func (s *source) readAt(p []byte, off int64) (int, error) {
+	if s.alone {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
+	return s.r.ReadAt(p, off)
 }
 
 // prefix reads up to n bytes, in steps where nobody knows whether the file has
