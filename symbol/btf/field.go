@@ -19,6 +19,12 @@ type fieldKey struct {
 	path string
 }
 
+// keptField is what was found at a path, or that nothing was.
+type keptField struct {
+	field Field
+	ok    bool
+}
+
 // maxFields bounds what is remembered. The analysers ask for some hundred, users
 // for what they like.
 const maxFields = 1 << 14
@@ -29,23 +35,20 @@ const maxFields = 1 << 14
 func (s *Spec) Field(id ID, path string) (Field, bool) {
 	key := fieldKey{id, path}
 	s.fieldMu.RLock()
-	f, known := s.fields[key]
+	kept, known := s.fields[key]
 	s.fieldMu.RUnlock()
 	if known {
-		return f, f != (Field{})
+		return kept.field, kept.ok
 	}
 	f, ok := s.walk(id, path)
-	if !ok {
-		f = Field{}
-	}
 	s.fieldMu.Lock()
 	defer s.fieldMu.Unlock()
 	if s.fields == nil {
-		s.fields = make(map[fieldKey]Field)
+		s.fields = make(map[fieldKey]keptField)
 	}
 	if len(s.fields) < maxFields {
 		key.path = strings.Clone(path)
-		s.fields[key] = f
+		s.fields[key] = keptField{f, ok}
 	}
 	return f, ok
 }

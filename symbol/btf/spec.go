@@ -38,7 +38,7 @@ type Spec struct {
 	pointer     uint32
 
 	fieldMu sync.RWMutex
-	fields  map[fieldKey]Field
+	fields  map[fieldKey]keptField
 
 	madeMu sync.RWMutex
 	made   []byte // types that TypeByName made, madeSize bytes each
