@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -299,7 +300,8 @@ func newVmcoreRead(s Streams) *cobra.Command {
 
 func newVmcoreStruct(s Streams) *cobra.Command {
 	var out output
-	var list string
+	var list, rbtree string
+	var xarray bool
 	var depth, most int
 	c := pointVerb(s, "struct DUMP TYPE[.MEMBER] [ADDRESS|SYMBOL]", "Print a structure by the kernel's own types, or how it is laid out", 1, &out, func(ctx context.Context, k *kernel.Kernel, args []string) error {
 		if err := lacking(k, kernel.RungBTF); err != nil {
@@ -328,9 +330,9 @@ func newVmcoreStruct(s Streams) *cobra.Command {
 		}
 		w := k.Walk(ctx)
 		values := []kernel.Value{w.At(typ, at)}
-		if list != "" {
+		if elements := elementsOf(w, typ, at, list, rbtree, xarray); elements != nil {
 			values = nil
-			for v := range w.List(w.At("struct list_head", at), typ, list) {
+			for v := range elements {
 				if values = append(values, v); len(values) == most {
 					break
 				}
@@ -338,8 +340,8 @@ func newVmcoreStruct(s Streams) *cobra.Command {
 		}
 		tree := render.VmcoreValues{Schema: render.VmcoreValuesSchemaID, Values: []object.Tree{}}
 		for _, v := range values {
-			if member != "" {
-				v = v.Field(member)
+			if v, err = follow(v, member); err != nil {
+				return err
 			}
 			tree.Values = append(tree.Values, object.TreeOf(v, depth))
 		}
@@ -350,8 +352,51 @@ func newVmcoreStruct(s Streams) *cobra.Command {
 		return out.show(s, tree, func(w io.Writer, st render.Style) error { return render.VmcoreValueList(w, tree, st) })
 	})
 	c.Flags().StringVar(&list, "list", "", "ADDRESS is a list_head, and the structures are in the list by this `MEMBER`")
+	c.Flags().StringVar(&rbtree, "rbtree", "", "ADDRESS is an rb_root, and the structures are in the tree by this `MEMBER`")
+	c.Flags().BoolVar(&xarray, "xarray", false, "ADDRESS is an xarray of pointers to the structures")
+	c.MarkFlagsMutuallyExclusive("list", "rbtree", "xarray")
 	c.Flags().IntVar(&depth, "depth", 2, "how deep structures within the structure are printed")
 	c.Flags().IntVar(&most, "most", 100, "how many of a list")
-	c.Example = "  ringside vmcore struct vmcore task_struct init_task\n  ringside vmcore struct vmcore module modules --list list\n  ringside vmcore struct vmcore rw_semaphore.owner 0xffff8ce282793000"
+	c.Example = "  ringside vmcore struct vmcore task_struct init_task\n  ringside vmcore struct vmcore module modules --list list\n  ringside vmcore struct vmcore rw_semaphore.owner 0xffff8ce282793000\n  ringside vmcore struct vmcore task_struct.mm.map_count 0xffff8ce282793000\n  ringside vmcore struct vmcore vmap_area vmap_area_root --rbtree rb_node"
 	return c
+}
+
+// elementsOf goes through what is in a list, a tree or an xarray at an address;
+// nil where the address is that of one structure.
+func elementsOf(w *kernel.Walk, typ string, at uint64, list, rbtree string, xarray bool) iter.Seq[kernel.Value] {
+	switch {
+	case list != "":
+		return w.List(w.At("struct list_head", at), typ, list)
+	case rbtree != "":
+		return w.RBTree(w.At("struct rb_root", at), typ, rbtree)
+	case xarray:
+		return func(yield func(kernel.Value) bool) {
+			for _, entry := range w.XArray(w.At("struct xarray", at)) {
+				if !yield(w.At(typ, entry)) {
+					return
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// follow goes along a path of members, through pointers where they lie on the way.
+func follow(v kernel.Value, path string) (kernel.Value, error) {
+	if path == "" {
+		return v, nil
+	}
+	for part := range strings.SplitSeq(strings.ReplaceAll(path, "->", "."), ".") {
+		if v.IsPointer() {
+			at := v
+			if v = v.Deref(); !v.Valid() {
+				return v, usagef("%s: the %s at %#x is %#x, and leads nowhere", path, at.Type(), at.Addr(), at.Ptr())
+			}
+		}
+		if !v.Has(part) {
+			return v, usagef("%s has no member %q", v.Type(), part)
+		}
+		v = v.Field(part)
+	}
+	return v, nil
 }

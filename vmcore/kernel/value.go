@@ -195,6 +195,11 @@ func (v Value) Ptr() uint64 {
 	return v.w.k.Canonical(v.Uint())
 }
 
+// IsPointer reports whether it is one.
+func (v Value) IsPointer() bool {
+	return v.w != nil && v.spec.Type(v.spec.Resolve(v.typ)).Kind == btf.KindPtr
+}
+
 // Deref returns what a pointer points to; nothing where it is NULL.
 func (v Value) Deref() Value {
 	if v.w == nil {
