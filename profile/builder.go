@@ -119,18 +119,18 @@ func (b *Builder) AddAt(t uint64, s StackID, l LabelID, n, weight int64) {
 		b.timed, b.first, b.last = true, t, t
 	}
 	b.first, b.last = min(b.first, t), max(b.last, t)
-	// While it is built, a slice's number counts from time 0: a sample from
-	// before the first one needs no room made for it.
-	b.add(int64(t/b.p.SliceWidth), s, l, n, weight)
+	b.add(t, s, l, n, weight)
 }
 
 // Add counts samples that have no time.
 func (b *Builder) Add(s StackID, l LabelID, n, weight int64) { b.add(0, s, l, n, weight) }
 
-func (b *Builder) add(slice int64, s StackID, l LabelID, n, weight int64) {
-	if slice != b.openSlice {
+func (b *Builder) add(t uint64, s StackID, l LabelID, n, weight int64) {
+	// While it is built, a slice's number counts from time 0: a sample from
+	// before the first one needs no room made for it.
+	if int64(t/b.p.SliceWidth) != b.openSlice {
 		b.closeSlice()
-		b.openSlice = slice
+		b.openSlice = int64(t / b.p.SliceWidth) // closing may have widened slices
 	}
 	k := cellKey{s, l}
 	c := b.open[k]
