@@ -30,6 +30,7 @@ var rooms = []struct {
 	{"symbol/kallsyms", nil},
 	{"bundle", []string{"artefact"}},
 	{"profile", nil},
+	{"profile/convert", []string{"profile"}},
 	{"vmcore/dump", nil},
 	{"vmcore/kernel", []string{"vmcore/dump", "symbol/btf", "symbol/orc", "symbol/kallsyms"}},
 	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},
@@ -66,7 +67,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "profile", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "profile", "profile/convert", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
