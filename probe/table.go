@@ -1,0 +1,87 @@
+package probe
+
+import (
+	"math/bits"
+	"time"
+)
+
+// A Table is what was aggregated in the kernel of one [Measure].
+type Table struct {
+	Name  string   `json:"name"`
+	Title string   `json:"title"`
+	By    []string `json:"by,omitempty"`
+	// Timed says that the measure has durations; otherwise only counts.
+	Timed bool          `json:"timed"`
+	Count uint64        `json:"count"`
+	Total time.Duration `json:"total_ns,omitempty"`
+	Max   time.Duration `json:"max_ns,omitempty"`
+	// Lost counts intervals that did not fit into the kernel's tables.
+	Lost      uint64    `json:"lost,omitempty"`
+	Histogram Histogram `json:"histogram,omitzero"`
+	Rows      []Row     `json:"rows,omitempty"`
+}
+
+// A Row is one line of the breakdown, the heaviest first.
+type Row struct {
+	Label []string      `json:"label"`
+	Count uint64        `json:"count"`
+	Total time.Duration `json:"total_ns,omitempty"`
+	Max   time.Duration `json:"max_ns,omitempty"`
+}
+
+// A Histogram counts durations in buckets of equal relative width: each power
+// of two is cut into [SubBuckets]. What is read out of it is wrong by at most
+// half a bucket, 1.6 %.
+type Histogram struct {
+	Counts []uint64 `json:"counts,omitempty"`
+}
+
+// SubBuckets is how many buckets a power of two has, Buckets how many there are.
+const (
+	SubBuckets = 1 << subBits
+	Buckets    = (64 - subBits + 1) * SubBuckets
+
+	subBits = 5
+)
+
+// Bucket returns the bucket of v. The programs in the kernel compute the same.
+func Bucket(v uint64) int {
+	if v < SubBuckets {
+		return int(v)
+	}
+	msb := bits.Len64(v) - 1
+	return (msb-subBits+1)*SubBuckets + int(v>>(msb-subBits))&(SubBuckets-1)
+}
+
+// BucketRange returns the smallest value of a bucket and of the next one.
+func BucketRange(i int) (low, high uint64) {
+	if i < SubBuckets {
+		return uint64(i), uint64(i) + 1
+	}
+	shift := i/SubBuckets - 1
+	low = uint64(SubBuckets+i%SubBuckets) << shift
+	return low, low + 1<<shift
+}
+
+// Quantile returns the duration that a share q of all does not exceed: the
+// middle of its bucket.
+func (h Histogram) Quantile(q float64) time.Duration {
+	var n uint64
+	for _, c := range h.Counts {
+		n += c
+	}
+	if n == 0 {
+		return 0
+	}
+	rank, seen := uint64(q*float64(n)), uint64(0)
+	if rank >= n {
+		rank = n - 1
+	}
+	for i, c := range h.Counts {
+		if seen += c; seen > rank {
+			low, high := BucketRange(i)
+			return time.Duration(low + (high-low)/2)
+		}
+	}
+	return 0
+}
