@@ -35,6 +35,7 @@ var rooms = []struct {
 	{"probe/tracefs", []string{"probe"}},
 	{"probe/perfevent", []string{"probe", "probe/tracefs"}},
 	{"probe/aggregate", []string{"probe", "probe/tracefs"}},
+	{"tune", nil},
 	{"vmcore/dump", nil},
 	{"vmcore/kernel", []string{"vmcore/dump", "symbol/btf", "symbol/orc", "symbol/kallsyms"}},
 	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},
@@ -71,7 +72,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "profile", "profile/convert", "probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "profile", "profile/convert", "probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
