@@ -32,6 +32,7 @@ var rooms = []struct {
 	{"profile", nil},
 	{"profile/convert", []string{"profile"}},
 	{"profile/perfdata", nil},
+	{"trace/event", nil},
 	{"probe", nil},
 	{"probe/tracefs", []string{"probe"}},
 	{"probe/perfevent", []string{"probe", "probe/tracefs"}},
@@ -73,7 +74,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "profile", "profile/convert", "profile/perfdata", "probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "profile", "profile/convert", "profile/perfdata", "trace/event", "probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.
