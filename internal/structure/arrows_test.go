@@ -29,6 +29,7 @@ var rooms = []struct {
 	{"symbol/orc", nil},
 	{"symbol/kallsyms", nil},
 	{"bundle", []string{"artefact"}},
+	{"trace/event", nil},
 	{"profile", nil},
 	{"profile/convert", []string{"profile"}},
 	{"profile/perfdata", nil},
@@ -74,7 +75,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "profile", "profile/convert", "profile/perfdata", "trace/event", "probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/event", "profile", "profile/convert", "profile/perfdata", "trace/event", "probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.

@@ -2,149 +2,112 @@ package event
 
 import (
 	"bytes"
-	"encoding/binary"
-	"strings"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
-const switchFormat = `name: sched_switch
-ID: 372
+const wakeup = `name: sched_wakeup
+ID: 318
 format:
 	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
-	field:unsigned char common_flags;	offset:2;	size:1;	signed:0;
-	field:unsigned char common_preempt_count;	offset:3;	size:1;	signed:0;
 	field:int common_pid;	offset:4;	size:4;	signed:1;
 
-	field:char prev_comm[16];	offset:8;	size:16;	signed:0;
-	field:pid_t prev_pid;	offset:24;	size:4;	signed:1;
-	field:const void * ptr;	offset:32;	size:8;	signed:0;
-	field:__data_loc char[] name;	offset:40;	size:4;	signed:0;
+	field:char comm[16];	offset:8;	size:16;	signed:0;
+	field:pid_t pid;	offset:24;	size:4;	signed:1;
+	field:__data_loc char[] name;	offset:28;	size:4;	signed:0;
 
-print fmt: "prev_comm=%s", REC->prev_comm
+print fmt: "comm=%s pid=%d", REC->comm, REC->pid
 `
 
-func TestParse(t *testing.T) {
-	f, err := Parse("sched", []byte(switchFormat), Order{Long: 8})
+func wakeupData() []byte {
+	b := make([]byte, 32)
+	b[0], b[1] = 62, 1
+	copy(b[8:], "bash")
+	b[24], b[25], b[26], b[27] = 0xfe, 0xff, 0xff, 0xff
+	b[28], b[30] = 32, 4
+	return append(b, "abc\x00"...)
+}
+
+func TestFormat(t *testing.T) {
+	f, err := ParseFormat("sched", wakeup, Layout{LongSize: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Name != "sched_switch" || f.ID != 372 || len(f.Common) != 4 || len(f.Fields) != 4 || f.Print != `"prev_comm=%s", REC->prev_comm` {
-		t.Fatalf("parsed %+v", f)
+	if f.ID != 318 || f.Name != "sched_wakeup" || len(f.Fields) != 5 {
+		t.Fatalf("format: %+v", f.Fields)
 	}
-	rec := make([]byte, 50)
-	copy(rec[8:], "busy\x00rest")
-	binary.LittleEndian.PutUint32(rec[24:], 0xffffffff)
-	binary.LittleEndian.PutUint32(rec[40:], 4<<16|44)
-	copy(rec[44:], "eth\x00")
-	if got := f.Field("prev_comm").Text(rec); string(got) != "busy" {
-		t.Errorf("prev_comm is %q", got)
+	d := wakeupData()
+	if got := f.Uint("pid").Int(d); got != -2 {
+		t.Errorf("pid = %d, want -2", got)
 	}
-	if got := f.Field("prev_pid").Int(rec); got != -1 {
-		t.Errorf("prev_pid is %d", got)
+	if got := f.Text("comm").Bytes(d); string(got) != "bash" {
+		t.Errorf("comm = %q", got)
 	}
-	if n := f.Field("name"); string(n.Text(rec)) != "eth" || n.Type != "char[]" || !n.Located {
-		t.Errorf("name is %q, %+v", n.Text(rec), n)
+	if got := f.Text("name").Bytes(d); string(got) != "abc" {
+		t.Errorf("name = %q", got)
 	}
-	if p := f.Field("ptr"); p == nil || p.Type != "const void *" {
-		t.Errorf("ptr is %+v", p)
+	if f.Uint("none").Valid() || f.Text("none").Valid() {
+		t.Error("a field that is not there is valid")
 	}
-	// A record that is too short has nothing, and no field is none.
-	for i := range rec {
-		f.Field("name").Text(rec[:i])
-		f.Field("prev_pid").Int(rec[:i])
-	}
-	if f.Field("absent").Uint(rec) != 0 || f.Field("absent").Text(rec) != nil || f.Field("absent").Int(rec) != 0 {
-		t.Error("a field that is absent has a value")
+	for n := range d {
+		f.Uint("pid").Uint(d[:n])
+		f.Text("name").Bytes(d[:n])
 	}
 }
 
-func TestParseErrors(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                 "no name or no ID",
-		"name: x\nID: y\n": "line 2",
-		"name: x\nID: 1\n\tfield:int a;\toffset:x;\tsize:4;\n": "line 3",
-		"name: x\nID: 1\n\tfield:;\toffset:0;\tsize:4;\n":      "without a name",
+func TestFormatErrors(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty":  "",
+		"no ID":  "name: x\n",
+		"bad ID": "name: x\nID: 99999999\n",
+		"size":   "name: x\nID: 1\n\tfield:int a;\toffset:0;\tsize:-4;\n",
 	} {
-		if _, err := Parse("s", []byte(text), Order{Long: 8}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q", text, err, want)
+		if f, err := ParseFormat("s", text, Layout{LongSize: 8}); err == nil {
+			t.Errorf("%s: no error, but %+v", name, f)
 		}
 	}
 }
 
-// header makes the beginning of a recording, in either byte order.
-func header(big bool) []byte {
-	var o binary.AppendByteOrder = binary.LittleEndian
-	if big {
-		o = binary.BigEndian
+func TestTracingData(t *testing.T) {
+	corpus := os.Getenv("RINGSIDE_CORPUS")
+	if corpus == "" {
+		t.Skip("RINGSIDE_CORPUS is not set: no recordings to read")
 	}
-	b := []byte(Magic + "6\x00")
-	if big {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
+	b, err := os.ReadFile(filepath.Join(corpus, "trace", "sched_v6.dat"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	b = append(b, 8)
-	b = o.AppendUint32(b, 4096)
-	for _, name := range []string{"header_page", "header_event"} {
-		b = append(b, name+"\x00"...)
-		b = o.AppendUint64(b, 3)
-		b = append(b, "abc"...)
+	c, err := ReadTracingData(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
 	}
-	b = o.AppendUint32(b, 0)
-	b = o.AppendUint32(b, 1)
-	b = append(b, "sched\x00"...)
-	b = o.AppendUint32(b, 2)
-	for _, f := range []string{switchFormat, "name: broken\n"} {
-		b = o.AppendUint64(b, uint64(len(f)))
-		b = append(b, f...)
+	if len(c.Problems) > 0 {
+		t.Errorf("problems: %v", c.Problems)
 	}
-	b = o.AppendUint32(b, 0)
-	printk := "0xffffffff82000000 : \"hello %d\\n\"\n"
-	b = o.AppendUint32(b, uint32(len(printk)))
-	b = append(b, printk...)
-	comms := "12 my task\n13 other\nx y\n"
-	b = o.AppendUint64(b, uint64(len(comms)))
-	return append(b, comms...)
-}
-
-func TestReadHeader(t *testing.T) {
-	for _, big := range []bool{false, true} {
-		data := header(big)
-		h, r, err := ReadHeader(bytes.NewReader(data))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.At != int64(len(data)) || h.Order.Big != big || h.PageSize != 4096 {
-			t.Errorf("read %d of %d bytes: %+v", r.At, len(data), h)
-		}
-		if h.ByID(372) == nil || h.ByName("sched:sched_switch") != h.ByID(372) || len(h.Warnings) != 1 {
-			t.Errorf("formats %v, warnings %q", h.Formats, h.Warnings)
-		}
-		if h.Comms[12] != "my task" || h.Printk[0xffffffff82000000] != `hello %d\n` {
-			t.Errorf("names %v, printk %v", h.Comms, h.Printk)
-		}
-		for n := range data {
-			if _, _, err := ReadHeader(bytes.NewReader(data[:n])); err == nil {
-				t.Errorf("cut at byte %d: no error", n)
-			}
-		}
+	f := c.Format("sched", "sched_switch")
+	if f == nil || !f.Uint("prev_pid").Valid() || !f.Text("next_comm").Valid() {
+		t.Fatalf("sched_switch: %+v", f)
+	}
+	if got := c.Comm(25874); got != "busy" {
+		t.Errorf("task 25874 is %q, want busy", got)
+	}
+	short, err := ReadTracingData(bytes.NewReader(b[:len(b)/8]))
+	if err == nil || short == nil || len(short.Formats()) == 0 {
+		t.Errorf("a truncated header: %v, %v", short, err)
 	}
 }
 
-func FuzzReadHeader(f *testing.F) {
-	f.Add(header(false))
-	f.Add(header(true))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		h, _, err := ReadHeader(bytes.NewReader(data))
+func FuzzParseFormat(f *testing.F) {
+	f.Add(wakeup, wakeupData())
+	f.Fuzz(func(t *testing.T, text string, data []byte) {
+		format, err := ParseFormat("s", text, Layout{LongSize: 8})
 		if err != nil {
 			return
 		}
-		for _, x := range h.Formats {
-			for _, fd := range x.Fields {
-				fd.Uint(data)
-				fd.Bytes(data)
-				fd.Text(data)
-			}
+		for _, field := range format.Fields {
+			format.Uint(field.Name).Uint(data)
+			format.Text(field.Name).Bytes(data)
 		}
 	})
 }

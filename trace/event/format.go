@@ -1,260 +1,364 @@
+// Package event knows the events of ftrace: how the kernel lays an event's
+// fields out and how it prints them, as told by the "format" files of tracefs.
+//
+// A recording carries the formats of the kernel that made it. [ParseFormat]
+// reads one; a [Catalog] holds all of a recording together with the tables that
+// printing needs (symbols, names of tasks). trace.dat and the tracepoints of
+// perf.data share both: [ReadTracingData] reads the header that either embeds.
+//
+//	wakeup := catalog.Format("sched", "sched_wakeup")
+//	pid := wakeup.Uint("pid") // resolved once …
+//	for rec := range records {
+//		if rec.Format == wakeup {
+//			use(pid.Int(rec.Data)) // … read without a look-up
+//		}
+//	}
+//
+// Formats and data come from files and may be hostile: sizes and depths are
+// bounded, a field that lies outside of an event reads as zero, and an
+// expression that cannot be understood leaves an event printed field by field.
 package event
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"strconv"
 	"strings"
 )
 
-// Order is the byte order and word size of the machine that recorded.
-type Order struct {
-	Big  bool
-	Long int // bytes of a long: 4 or 8
+// Record is one event of any recording.
+type Record struct {
+	// Time is in nanoseconds of the recording's clock.
+	Time uint64
+	CPU  int
+	// Format is the layout of Data; nil for an event that the recording does not
+	// describe.
+	Format *Format
+	// Data is the event from common_type on. It is only valid until the next
+	// record is read.
+	Data []byte
 }
 
-// Uint16 reads two bytes; so do its sisters with more.
-func (o Order) Uint16(b []byte) uint16 {
-	v := binary.LittleEndian.Uint16(b)
-	if o.Big {
-		v = bits.ReverseBytes16(v)
+// Layout is what formats of one machine have in common.
+type Layout struct {
+	BigEndian bool
+	// LongSize is the size of a long in bytes: 4 or 8.
+	LongSize int
+}
+
+func (l Layout) order() binary.ByteOrder {
+	if l.BigEndian {
+		return binary.BigEndian
 	}
-	return v
+	return binary.LittleEndian
 }
 
-// Uint32 reads four bytes.
-func (o Order) Uint32(b []byte) uint32 {
-	v := binary.LittleEndian.Uint32(b)
-	if o.Big {
-		v = bits.ReverseBytes32(v)
-	}
-	return v
-}
+// Array says how a field's values are stored.
+type Array uint8
 
-// Uint64 reads eight bytes.
-func (o Order) Uint64(b []byte) uint64 {
-	v := binary.LittleEndian.Uint64(b)
-	if o.Big {
-		v = bits.ReverseBytes64(v)
-	}
-	return v
-}
+// The ways an array is stored.
+const (
+	Scalar     Array = iota
+	Fixed            // in place
+	Dynamic          // __data_loc: length and offset from the event's start
+	DynamicRel       // __rel_loc: length and offset from the field's end
+)
 
-// A Field is one field of an event.
+// Field is one member of an event.
 type Field struct {
 	Name   string
-	Type   string // as C declares it, without the name
+	Type   string // as declared, without the name
 	Offset int
 	Size   int
 	Signed bool
-	Array  bool
-	// Located fields hold where their value is: its length and offset in the
-	// record (__data_loc), from the record's or from the field's own end
-	// (__rel_loc).
-	Located  bool
-	Relative bool
-	Order    Order
+	Array  Array
+	// Elem is the size of an array's element, Size for a scalar.
+	Elem int
 }
 
-// Uint reads a number; a record that is too short has 0.
-func (f *Field) Uint(rec []byte) uint64 {
-	if f == nil || f.Offset < 0 || f.Offset+f.Size > len(rec) || f.Offset+f.Size < f.Offset {
-		return 0
-	}
-	b := rec[f.Offset:]
-	switch f.Size {
-	case 1:
-		return uint64(b[0])
-	case 2:
-		return uint64(f.Order.Uint16(b))
-	case 4:
-		return uint64(f.Order.Uint32(b))
-	case 8:
-		return f.Order.Uint64(b)
-	}
-	return 0
-}
-
-// Int reads a number with its sign.
-func (f *Field) Int(rec []byte) int64 {
-	v := f.Uint(rec)
-	if f == nil {
-		return 0
-	}
-	switch f.Size {
-	case 1:
-		return int64(int8(v))
-	case 2:
-		return int64(int16(v))
-	case 4:
-		return int64(int32(v))
-	}
-	return int64(v)
-}
-
-// Bytes returns a field's value as it is; of a located field what it points to.
-func (f *Field) Bytes(rec []byte) []byte {
-	if f == nil || f.Offset < 0 || f.Size < 0 || f.Offset > len(rec)-f.Size {
-		return nil
-	}
-	if !f.Located {
-		return rec[f.Offset : f.Offset+f.Size]
-	}
-	v := f.Uint(rec)
-	at, n := int(v&0xffff), int(v>>16&0xffff)
-	if f.Relative {
-		at += f.Offset + f.Size
-	}
-	if at > len(rec) || n > len(rec)-at {
-		return nil
-	}
-	return rec[at : at+n]
-}
-
-// Text reads an array of characters up to its end, without copying it.
-func (f *Field) Text(rec []byte) []byte {
-	b := f.Bytes(rec)
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		b = b[:i]
-	}
-	return b
-}
-
-// A Format is one event.
+// Format is the layout and the print format of one event.
 type Format struct {
-	System string
-	Name   string
-	ID     int
-	Common []Field // of all events
-	Fields []Field // its own
-	Print  string  // what is behind "print fmt:"
-	Order  Order
+	System   string
+	Name     string
+	ID       int
+	Fields   []Field
+	PrintFmt string
+	Layout   Layout
 }
 
-// Field returns a field by name, or nil.
-func (f *Format) Field(name string) *Field {
-	for i := range f.Fields {
-		if f.Fields[i].Name == name {
-			return &f.Fields[i]
-		}
-	}
-	for i := range f.Common {
-		if f.Common[i].Name == name {
-			return &f.Common[i]
-		}
-	}
-	return nil
-}
-
-// bounds of a format that is plausible.
 const (
-	maxFormat = 4 << 20
-	maxFields = 1024
-	maxOffset = 1 << 20
+	maxFormat = 1 << 20 // bytes of one format
+	maxFields = 4096
+	maxEvent  = 1 << 20 // bytes of one event
 )
 
-// Parse reads a format file.
-func Parse(system string, text []byte, o Order) (*Format, error) {
+// ParseFormat reads the format file of one event.
+func ParseFormat(system, text string, layout Layout) (*Format, error) {
 	if len(text) > maxFormat {
-		return nil, fmt.Errorf("format of an event of %s: %d bytes", system, len(text))
+		return nil, fmt.Errorf("event format of %d bytes: more than %d is no format of a kernel", len(text), maxFormat)
 	}
-	f := &Format{System: system, ID: -1, Order: o}
-	common := true
+	f := &Format{System: system, ID: -1, Layout: layout}
 	n := 0
-	for line := range bytes.Lines(text) {
+	for line := range strings.Lines(text) {
 		n++
-		line := string(bytes.TrimRight(line, "\n"))
-		trimmed := strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(line, "name:"):
-			f.Name = strings.TrimSpace(line[5:])
-		case strings.HasPrefix(line, "ID:"):
-			id, err := strconv.ParseUint(strings.TrimSpace(line[3:]), 10, 31)
+		line = strings.TrimSpace(line)
+		switch key, value, _ := strings.Cut(line, ":"); key {
+		case "name":
+			f.Name = strings.TrimSpace(value)
+		case "ID":
+			id, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16)
 			if err != nil {
-				return nil, fmt.Errorf("format of %s:%s: line %d: %w", system, f.Name, n, err)
+				return nil, fmt.Errorf("event format, line %d: %w", n, err)
 			}
 			f.ID = int(id)
-		case strings.HasPrefix(line, "print fmt:"):
-			f.Print = strings.TrimSpace(line[len("print fmt:"):])
-		case strings.HasPrefix(trimmed, "field"):
-			fd, err := field(trimmed, o)
+		case "field", "field special":
+			field, err := parseField(value, layout)
 			if err != nil {
-				return nil, fmt.Errorf("format of %s:%s: line %d: %w", system, f.Name, n, err)
+				return nil, fmt.Errorf("event format of %q, line %d: %w", f.Name, n, err)
 			}
-			if len(f.Common)+len(f.Fields) >= maxFields {
-				return nil, fmt.Errorf("format of %s:%s: more than %d fields", system, f.Name, maxFields)
+			if len(f.Fields) == maxFields {
+				return nil, fmt.Errorf("event format of %q, line %d: more than %d fields", f.Name, n, maxFields)
 			}
-			if common {
-				f.Common = append(f.Common, fd)
-			} else {
-				f.Fields = append(f.Fields, fd)
-			}
-		case trimmed == "" && len(f.Common) > 0:
-			common = false // an empty line ends them
+			f.Fields = append(f.Fields, field)
+		case "print fmt":
+			f.PrintFmt = strings.TrimSpace(value)
 		}
 	}
 	if f.Name == "" || f.ID < 0 {
-		return nil, fmt.Errorf("format of an event of %s: it has no name or no ID", system)
+		return nil, errors.New("event format has no name or no ID")
 	}
 	return f, nil
 }
 
-// field reads a line "field:unsigned char comm[16];	offset:8;	size:16;	signed:0;".
-func field(line string, o Order) (Field, error) {
-	f := Field{Order: o}
-	for part := range strings.SplitSeq(line, ";") {
+// parseField reads "int common_pid;	offset:4;	size:4;	signed:1;".
+func parseField(text string, layout Layout) (Field, error) {
+	parts := strings.Split(text, ";")
+	f := Field{}
+	for _, part := range parts[1:] {
 		key, value, ok := strings.Cut(strings.TrimSpace(part), ":")
 		if !ok {
 			continue
 		}
-		var err error
+		v, err := strconv.Atoi(value)
+		if err != nil || v < 0 || v > maxEvent {
+			return f, fmt.Errorf("field %q: %s is %q", parts[0], key, value)
+		}
 		switch key {
-		case "field", "field special":
-			f.declare(value)
 		case "offset":
-			f.Offset, err = strconv.Atoi(value)
+			f.Offset = v
 		case "size":
-			f.Size, err = strconv.Atoi(value)
+			f.Size = v
 		case "signed":
-			f.Signed = value == "1"
+			f.Signed = v != 0
 		}
-		if err != nil {
-			return f, err
-		}
+	}
+	decl := strings.TrimSpace(parts[0])
+	count := -1
+	if open := strings.LastIndexByte(decl, '['); open >= 0 && strings.HasSuffix(decl, "]") {
+		// The kernel writes names of constants too: then the size decides.
+		count, _ = strconv.Atoi(decl[open+1 : len(decl)-1])
+		f.Array = Fixed
+		decl = strings.TrimSpace(decl[:open])
+	}
+	if cut := strings.LastIndexAny(decl, " *"); cut >= 0 {
+		f.Type, f.Name = strings.TrimSpace(decl[:cut+1]), decl[cut+1:]
+	} else {
+		f.Name = decl
+	}
+	if rest, ok := strings.CutPrefix(f.Type, "__data_loc"); ok {
+		f.Array, f.Type = Dynamic, strings.TrimSpace(rest)
+	} else if rest, ok := strings.CutPrefix(f.Type, "__rel_loc"); ok {
+		f.Array, f.Type = DynamicRel, strings.TrimSpace(rest)
+	}
+	f.Type = strings.TrimSpace(strings.TrimSuffix(f.Type, "[]"))
+	switch {
+	case f.Array == Fixed && count > 0 && f.Size%count == 0:
+		f.Elem = f.Size / count
+	case f.Array == Fixed && f.Size == 0, f.Array == Dynamic, f.Array == DynamicRel, f.Array == Fixed:
+		f.Elem = typeSize(f.Type, layout)
+	default:
+		f.Elem = f.Size
 	}
 	if f.Name == "" {
-		return f, errors.New("a field without a name")
-	}
-	if f.Offset < 0 || f.Size < 0 || f.Offset > maxOffset || f.Size > maxOffset {
-		return f, fmt.Errorf("field %s: %d bytes at offset %d", f.Name, f.Size, f.Offset)
+		return f, fmt.Errorf("field %q has no name", parts[0])
 	}
 	return f, nil
 }
 
-// declare takes a C declaration apart.
-func (f *Field) declare(decl string) {
-	decl = strings.TrimSpace(decl)
-	if i := strings.IndexByte(decl, '['); i >= 0 {
-		// "char comm[16]", or "__data_loc char[] name".
-		if j := strings.IndexByte(decl[i:], ']'); j >= 0 {
-			f.Array = true
-			decl = decl[:i] + "[]" + decl[i+j+1:]
-			if strings.HasSuffix(decl, "[]") {
-				decl = decl[:len(decl)-2]
+// typeSize is the size of a C type as far as formats use them.
+func typeSize(t string, layout Layout) int {
+	size, _ := cType(strings.Fields(t), layout)
+	return size
+}
+
+// cType returns size and signedness of a C type given as words.
+func cType(words []string, layout Layout) (size int, signed bool) {
+	size, signed = 4, true
+	for _, w := range words {
+		switch strings.TrimLeft(w, "_") {
+		case "unsigned":
+			signed = false
+		case "char":
+			size = 1
+		case "u8", "bool", "uint8_t":
+			size, signed = 1, false
+		case "s8", "int8_t":
+			size = 1
+		case "short", "s16", "int16_t":
+			size = 2
+		case "u16", "le16", "be16", "uint16_t":
+			size, signed = 2, false
+		case "u32", "le32", "be32", "uint32_t":
+			size, signed = 4, false
+		case "u64", "le64", "be64", "uint64_t", "dma_addr_t", "phys_addr_t", "sector_t":
+			size, signed = 8, false
+		case "s64", "int64_t", "loff_t", "ktime_t":
+			size = 8
+		case "long", "ssize_t":
+			if size == layout.LongSize { // long long
+				size = 8
+			} else {
+				size = layout.LongSize
 			}
+		case "size_t":
+			size, signed = layout.LongSize, false
+		}
+		if strings.HasSuffix(w, "*") {
+			size, signed = layout.LongSize, false
 		}
 	}
-	i := strings.LastIndexAny(decl, " *")
-	f.Name, f.Type = decl[i+1:], strings.TrimSpace(decl[:i+1])
-	for _, p := range []struct {
-		prefix   string
-		relative bool
-	}{{"__data_loc", false}, {"__rel_loc", true}} {
-		if rest, ok := strings.CutPrefix(f.Type, p.prefix+" "); ok {
-			f.Type, f.Located, f.Relative, f.Array = strings.TrimSpace(rest), true, p.relative, true
+	return size, signed
+}
+
+// Field returns the field of a name.
+func (f *Format) Field(name string) (*Field, bool) {
+	if f == nil {
+		return nil, false
+	}
+	for i := range f.Fields {
+		if f.Fields[i].Name == name {
+			return &f.Fields[i], true
 		}
 	}
+	return nil, false
+}
+
+// Number reads one field of every event of a format. The zero Number reads zero.
+type Number struct {
+	offset, size int
+	signed, big  bool
+}
+
+// Uint resolves a numeric field; Valid of the result says whether there is one.
+func (f *Format) Uint(name string) Number {
+	field, ok := f.Field(name)
+	if !ok || field.Array != Scalar {
+		return Number{}
+	}
+	return Number{offset: field.Offset, size: field.Size, signed: field.Signed, big: f.Layout.BigEndian}
+}
+
+// Valid reports whether the format has such a field.
+func (n Number) Valid() bool { return n.size > 0 }
+
+// Uint reads the field; 0 where the event is too short for it. A signed field
+// is sign-extended.
+func (n Number) Uint(data []byte) uint64 {
+	if n.size <= 0 || n.offset < 0 || len(data)-n.size < n.offset {
+		return 0
+	}
+	return readInt(data[n.offset:n.offset+n.size], n.signed, n.big)
+}
+
+// Int is Uint as a signed number.
+func (n Number) Int(data []byte) int64 { return int64(n.Uint(data)) }
+
+func readInt(b []byte, signed, big bool) uint64 {
+	var order binary.ByteOrder = binary.LittleEndian
+	if big {
+		order = binary.BigEndian
+	}
+	switch len(b) {
+	case 1:
+		if signed {
+			return uint64(int64(int8(b[0])))
+		}
+		return uint64(b[0])
+	case 2:
+		if v := order.Uint16(b); signed {
+			return uint64(int64(int16(v)))
+		} else {
+			return uint64(v)
+		}
+	case 4:
+		if v := order.Uint32(b); signed {
+			return uint64(int64(int32(v)))
+		} else {
+			return uint64(v)
+		}
+	case 8:
+		return order.Uint64(b)
+	}
+	return 0
+}
+
+// Text reads one string or array field of every event of a format.
+type Text struct {
+	field Field
+	big   bool
+	valid bool
+}
+
+// Text resolves a string or array field.
+func (f *Format) Text(name string) Text {
+	field, ok := f.Field(name)
+	if !ok {
+		return Text{}
+	}
+	return Text{field: *field, big: f.Layout.BigEndian, valid: true}
+}
+
+// Valid reports whether the format has such a field.
+func (t Text) Valid() bool { return t.valid }
+
+// Raw returns the field's bytes, a part of data; nil where they are not in it.
+func (t Text) Raw(data []byte) []byte {
+	if !t.valid {
+		return nil
+	}
+	start, size := t.field.Offset, t.field.Size
+	switch t.field.Array {
+	case Dynamic, DynamicRel:
+		if start > len(data)-4 {
+			return nil
+		}
+		loc := readInt(data[start:start+4], false, t.big)
+		size = int(loc >> 16)
+		at := int(loc & 0xffff)
+		if t.field.Array == DynamicRel {
+			at += start + 4
+		}
+		start = at
+	case Fixed:
+		if size == 0 { // a flexible array at the end
+			size = max(0, len(data)-start)
+		}
+	}
+	if start > len(data) {
+		return nil
+	}
+	return data[start:min(len(data), start+size)]
+}
+
+// Bytes returns a string's bytes up to its NUL.
+func (t Text) Bytes(data []byte) []byte { return upToNUL(t.Raw(data)) }
+
+func upToNUL(b []byte) []byte {
+	for i, c := range b {
+		if c == 0 {
+			return b[:i]
+		}
+	}
+	return b
 }

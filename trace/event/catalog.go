@@ -1,0 +1,372 @@
+package event
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Catalog is what a recording says about its events.
+type Catalog struct {
+	Layout   Layout
+	PageSize int
+	// Version of the header: "6", or "0.6" within perf.data.
+	Version string
+
+	formats map[int]*Format
+	symbols []symbol
+	printk  map[uint64]string
+	comms   map[int]string
+	// Problems are formats that could not be read.
+	Problems []error
+}
+
+type symbol struct {
+	address uint64
+	name    string
+}
+
+const (
+	maxTotal   = 1 << 28 // bytes of all tables of a header
+	maxFormats = 1 << 16 // an event's ID has 16 bits
+)
+
+// NewCatalog returns an empty catalog.
+func NewCatalog(layout Layout) *Catalog {
+	return &Catalog{Layout: layout, formats: map[int]*Format{}, printk: map[uint64]string{}, comms: map[int]string{}}
+}
+
+// AddFormat reads a format into the catalog. A bad one is kept as a problem: its
+// events are counted without being understood.
+func (c *Catalog) AddFormat(system, text string) {
+	f, err := ParseFormat(system, text, c.Layout)
+	if err != nil {
+		if len(c.Problems) < 100 {
+			c.Problems = append(c.Problems, fmt.Errorf("system %q: %w", system, err))
+		}
+		return
+	}
+	c.formats[f.ID] = f
+}
+
+// ByID returns the format of an event's number, nil for none.
+func (c *Catalog) ByID(id int) *Format { return c.formats[id] }
+
+// Format returns an event's format by name, nil for none.
+func (c *Catalog) Format(system, name string) *Format {
+	for _, f := range c.formats {
+		if f.Name == name && f.System == system {
+			return f
+		}
+	}
+	return nil
+}
+
+// Formats returns all formats, sorted by ID.
+func (c *Catalog) Formats() []*Format {
+	list := make([]*Format, 0, len(c.formats))
+	for _, f := range c.formats {
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b *Format) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+// AddSymbols reads the text of /proc/kallsyms.
+func (c *Catalog) AddSymbols(text string) {
+	for line := range strings.Lines(text) {
+		addr, rest, _ := strings.Cut(line, " ")
+		_, name, _ := strings.Cut(rest, " ")
+		name, module, found := strings.Cut(strings.TrimSpace(name), "\t")
+		if found {
+			name += " " + module
+		}
+		if at, err := strconv.ParseUint(addr, 16, 64); err == nil && name != "" {
+			c.symbols = append(c.symbols, symbol{at, name})
+		}
+	}
+	slices.SortStableFunc(c.symbols, func(a, b symbol) int { return cmp.Compare(a.address, b.address) })
+}
+
+// Symbol returns the function that an address is in, and how far.
+func (c *Catalog) Symbol(addr uint64) (name string, offset uint64, ok bool) {
+	i, exact := slices.BinarySearchFunc(c.symbols, addr, func(s symbol, a uint64) int { return cmp.Compare(s.address, a) })
+	if !exact {
+		i--
+	}
+	if i < 0 || c.symbols[i].address == 0 {
+		return "", 0, false
+	}
+	return c.symbols[i].name, addr - c.symbols[i].address, true
+}
+
+// AddPrintk reads the table of printk formats: "0xaddress : "text"".
+func (c *Catalog) AddPrintk(text string) {
+	for line := range strings.Lines(text) {
+		addr, s, ok := strings.Cut(strings.TrimSpace(line), ":")
+		at, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(addr), "0x"), 16, 64)
+		if !ok || err != nil {
+			continue
+		}
+		s = strings.TrimSpace(s)
+		s = strings.TrimSuffix(strings.TrimPrefix(s, `"`), `"`)
+		c.printk[at] = strings.TrimSuffix(s, `\n`)
+	}
+}
+
+// Printk returns the string at an address of the kernel's printk table.
+func (c *Catalog) Printk(addr uint64) (string, bool) {
+	s, ok := c.printk[addr]
+	return s, ok
+}
+
+// AddComms reads saved_cmdlines: "pid name" by line.
+func (c *Catalog) AddComms(text string) {
+	for line := range strings.Lines(text) {
+		id, comm, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if pid, err := strconv.Atoi(id); ok && err == nil {
+			if _, known := c.comms[pid]; !known {
+				c.comms[pid] = comm
+			}
+		}
+	}
+}
+
+// Comm returns a task's name as the recording saved it.
+func (c *Catalog) Comm(pid int) string {
+	if pid == 0 {
+		return "<idle>"
+	}
+	if comm, ok := c.comms[pid]; ok {
+		return comm
+	}
+	return "<...>"
+}
+
+// Source reads the parts of a header one by one, bounded by what one header
+// may hold in all.
+type Source struct {
+	r     io.Reader
+	order binary.ByteOrder
+	left  int64
+	off   int64
+}
+
+// NewSource returns a Source over r.
+func NewSource(r io.Reader, layout Layout) *Source {
+	return &Source{r: r, order: layout.order(), left: maxTotal}
+}
+
+// Offset is the number of bytes read.
+func (s *Source) Offset() int64 { return s.off }
+
+// Bytes reads n bytes. Memory grows with what is there, not with what is said.
+func (s *Source) Bytes(n uint64) ([]byte, error) {
+	if n > uint64(s.left) {
+		return nil, fmt.Errorf("offset %d: a part of %d bytes is more than a header may hold", s.off, n)
+	}
+	var b bytes.Buffer
+	got, err := io.CopyN(&b, s.r, int64(n))
+	s.off += got
+	s.left -= got
+	if err != nil {
+		return b.Bytes(), fmt.Errorf("offset %d: %w", s.off, errors.Join(io.ErrUnexpectedEOF, err))
+	}
+	return b.Bytes(), nil
+}
+
+// String reads up to a NUL.
+func (s *Source) String() (string, error) {
+	var out []byte
+	for len(out) < 4096 {
+		b, err := s.Bytes(1)
+		if err != nil {
+			return "", err
+		}
+		if b[0] == 0 {
+			return string(out), nil
+		}
+		out = append(out, b[0])
+	}
+	return "", fmt.Errorf("offset %d: a name of more than 4096 bytes", s.off)
+}
+
+// U16, U32 and U64 read a number.
+func (s *Source) U16() (uint16, error) {
+	b, err := s.Bytes(2)
+	if err != nil {
+		return 0, err
+	}
+	return s.order.Uint16(b), nil
+}
+
+// U32 reads a number of four bytes.
+func (s *Source) U32() (uint32, error) {
+	b, err := s.Bytes(4)
+	if err != nil {
+		return 0, err
+	}
+	return s.order.Uint32(b), nil
+}
+
+// U64 reads a number of eight bytes.
+func (s *Source) U64() (uint64, error) {
+	b, err := s.Bytes(8)
+	if err != nil {
+		return 0, err
+	}
+	return s.order.Uint64(b), nil
+}
+
+// Magic begins every trace.dat and the tracing data of a perf.data.
+const Magic = "\x17\x08\x44tracing"
+
+// ReadTracingData reads the header of a trace.dat up to version 6, which
+// perf.data embeds as its tracing data. What was read before an error is in the
+// catalog, which is nil only where nothing was.
+func ReadTracingData(r io.Reader) (*Catalog, error) {
+	c, _, err := ReadHeader(bufio.NewReader(r))
+	return c, err
+}
+
+// ReadHeader is ReadTracingData that also returns where the header ends. For
+// version 7 it ends after the page size: what follows are sections.
+func ReadHeader(r io.Reader) (*Catalog, *Source, error) {
+	s := NewSource(r, Layout{})
+	magic, err := s.Bytes(uint64(len(Magic)))
+	if err != nil || string(magic) != Magic {
+		return nil, nil, errors.Join(errors.New("no tracing data: it does not begin with 17 08 44 \"tracing\""), err)
+	}
+	version, err := s.String()
+	if err != nil {
+		return nil, nil, fmt.Errorf("tracing data: version: %w", err)
+	}
+	head, err := s.Bytes(2)
+	if err != nil {
+		return nil, nil, fmt.Errorf("tracing data: byte order: %w", err)
+	}
+	layout := Layout{BigEndian: head[0] != 0, LongSize: int(head[1])}
+	if layout.LongSize != 4 && layout.LongSize != 8 {
+		return nil, nil, fmt.Errorf("tracing data: a long of %d bytes", layout.LongSize)
+	}
+	s.order = layout.order()
+	c := NewCatalog(layout)
+	c.Version = version
+	page, err := s.U32()
+	if err != nil {
+		return nil, nil, fmt.Errorf("tracing data: page size: %w", err)
+	}
+	c.PageSize = int(page)
+	if version == "7" {
+		return c, s, nil
+	}
+	if err := c.readTables(s); err != nil {
+		return c, s, fmt.Errorf("tracing data: %w", err)
+	}
+	return c, s, nil
+}
+
+func (c *Catalog) readTables(s *Source) error {
+	if err := c.ReadHeaderInfo(s); err != nil {
+		return err
+	}
+	if err := c.ReadFtraceFormats(s); err != nil {
+		return err
+	}
+	if err := c.ReadEventFormats(s); err != nil {
+		return err
+	}
+	symbols, err := s.blob32()
+	c.AddSymbols(string(symbols))
+	if err != nil {
+		return fmt.Errorf("kallsyms: %w", err)
+	}
+	printk, err := s.blob32()
+	c.AddPrintk(string(printk))
+	if err != nil {
+		return fmt.Errorf("printk formats: %w", err)
+	}
+	if c.Version == "0.5" {
+		return nil
+	}
+	comms, err := s.blob64()
+	c.AddComms(string(comms))
+	if err != nil {
+		return fmt.Errorf("names of tasks: %w", err)
+	}
+	return nil
+}
+
+func (s *Source) blob32() ([]byte, error) {
+	n, err := s.U32()
+	if err != nil {
+		return nil, err
+	}
+	return s.Bytes(uint64(n))
+}
+
+func (s *Source) blob64() ([]byte, error) {
+	n, err := s.U64()
+	if err != nil {
+		return nil, err
+	}
+	return s.Bytes(n)
+}
+
+// ReadHeaderInfo reads the layout of pages and of event headers. They have been
+// the same since ring buffers are recorded, so only their presence is checked.
+func (c *Catalog) ReadHeaderInfo(s *Source) error {
+	for _, want := range []string{"header_page", "header_event"} {
+		name, err := s.String()
+		if err != nil || name != want {
+			return errors.Join(fmt.Errorf("offset %d: want %q, found %q", s.off, want, name), err)
+		}
+		if _, err := s.blob64(); err != nil {
+			return fmt.Errorf("%s: %w", want, err)
+		}
+	}
+	return nil
+}
+
+// ReadFtraceFormats reads the formats of ftrace's own events.
+func (c *Catalog) ReadFtraceFormats(s *Source) error { return c.readFormats(s, "ftrace") }
+
+func (c *Catalog) readFormats(s *Source, system string) error {
+	n, err := s.U32()
+	if err != nil || n > maxFormats {
+		return errors.Join(fmt.Errorf("system %q: %d formats", system, n), err)
+	}
+	for range n {
+		text, err := s.blob64()
+		if err != nil {
+			return fmt.Errorf("formats of system %q: %w", system, err)
+		}
+		c.AddFormat(system, string(text))
+	}
+	return nil
+}
+
+// ReadEventFormats reads the formats of all systems.
+func (c *Catalog) ReadEventFormats(s *Source) error {
+	n, err := s.U32()
+	if err != nil || n > maxFormats {
+		return errors.Join(fmt.Errorf("%d systems of events", n), err)
+	}
+	for range n {
+		system, err := s.String()
+		if err != nil {
+			return fmt.Errorf("system of events: %w", err)
+		}
+		if err := c.readFormats(s, system); err != nil {
+			return err
+		}
+	}
+	return nil
+}
