@@ -119,9 +119,9 @@ type Cell struct {
 // Loss is a part of the recording that is not in the profile.
 type Loss struct {
 	// What was lost, in a reader's words: "the ring buffer of CPU 1 overran".
-	What string
+	What string `json:"what"`
 	// Count is how many samples or events; -1 when that is not known.
-	Count int64
+	Count int64 `json:"count"`
 }
 
 // Source says what was recorded, on what.

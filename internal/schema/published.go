@@ -33,6 +33,7 @@ var published = []Published{
 	{"crash-watch.v1.json", render.WatchEventSchemaID, "ringside crash watch --json", reflect.TypeFor[render.WatchEvent]()},
 	{"crash-similar.v1.json", render.SimilarSchemaID, "ringside crash similar --json", reflect.TypeFor[render.Likenesses]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
+	{"profile-top.v1.json", render.ProfileTopSchemaID, "ringside profile top --json", reflect.TypeFor[render.ProfileTop]()},
 	{"push.v1.json", render.PushSchemaID, "ringside push --json", reflect.TypeFor[render.Push]()},
 	{"signature-pairs.v1.json", render.PairsSchemaID, "ringside signature suggestions, merge, keep-apart, links and undo --json", reflect.TypeFor[render.Pairs]()},
 	{"signature-backfill.v1.json", render.BackfillSchemaID, "ringside signature backfill --json", reflect.TypeFor[render.Backfill]()},

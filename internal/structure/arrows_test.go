@@ -30,10 +30,12 @@ var rooms = []struct {
 	{"symbol/kallsyms", nil},
 	{"bundle", []string{"artefact"}},
 	{"trace/event", nil},
+	{"trace/tracedat", []string{"trace/event"}},
 	{"profile", nil},
 	{"profile/convert", []string{"profile"}},
 	{"profile/perfdata", nil},
-	{"trace/event", nil},
+	{"profile/resolve", []string{"profile", "profile/perfdata", "trace/event"}},
+	{"profile/flame", []string{"profile"}},
 	{"probe", nil},
 	{"probe/tracefs", []string{"probe"}},
 	{"probe/perfevent", []string{"probe", "probe/tracefs"}},
@@ -57,7 +59,7 @@ var rooms = []struct {
 	{"internal/dumpjob", []string{"internal/record", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},
 	{"internal/watch", []string{"crash"}},
 	{"internal/triage", []string{"vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/render", []string{"vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/render", []string{"profile", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
@@ -65,6 +67,8 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
+		"profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/flame", "trace/event",
+		"probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
@@ -75,7 +79,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/event", "profile", "profile/convert", "profile/perfdata", "trace/event", "probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/flame", "probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.

@@ -139,12 +139,19 @@ func WriteFolded(w io.Writer, p *profile.Profile, o FoldedOptions) error {
 			parts = append(parts, foldedText(f, o.Suffixes))
 		}
 		if o.Comm {
-			parts = append(parts, foldedName.Replace(k.comm))
+			comm := foldedName.Replace(k.comm)
+			if strings.TrimSpace(comm) == "" {
+				comm = "[unknown]"
+			}
+			parts = append(parts, comm)
 		}
 		if len(parts) == 0 {
 			parts = append(parts, "[unknown]") // a sample without a stack still counts
 		}
 		slices.Reverse(parts)
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(parts[0]), "#"); ok {
+			parts[0] = "＃" + rest // else the line would be a comment
+		}
 		lines[strings.Join(parts, ";")] += n
 	}
 	order := make([]string, 0, len(lines))

@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ringside/probe/perfevent"
+	"ringside/profile"
+	"ringside/profile/perfdata"
+	"ringside/profile/resolve"
+	"ringside/symbol"
+)
+
+// profileFlags say how recordings become profiles.
+type profileFlags struct {
+	of       string
+	event    string
+	vmlinux  string
+	kallsyms string
+	sysroot  string
+	dirs     []string
+}
+
+var profileKinds = map[string]resolve.Kind{"samples": resolve.Samples, "offcpu": resolve.OffCPU, "wakeup": resolve.Wakeup}
+
+func (o *profileFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&o.of, "of", "samples", "what is weighed: samples; offcpu or wakeup, out of scheduling events")
+	c.Flags().StringVar(&o.event, "event", "", "`NAME` of the event, where several were recorded; default: the one with the most samples")
+	c.Flags().StringVar(&o.vmlinux, "vmlinux", "", "`FILE` with the symbols of the recorded kernel")
+	c.Flags().StringVar(&o.kallsyms, "kallsyms", "", "`FILE` with /proc/kallsyms of the recorded machine")
+	c.Flags().StringVar(&o.sysroot, "sysroot", "", "`DIR` with the programs of the recorded machine")
+	c.Flags().StringArrayVar(&o.dirs, "symbols", splitList(os.Getenv("RINGSIDE_SYMBOLS")), "`DIR` with debug files by build ID; may be repeated (env RINGSIDE_SYMBOLS)")
+}
+
+// loadPerfData makes a profile of a perf.data file or folder.
+func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.Profile, error) {
+	kind, ok := profileKinds[o.of]
+	if !ok {
+		return nil, usagef("--of %s: use samples, offcpu or wakeup", o.of)
+	}
+	f, end, err := openPerfData(path)
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer end()
+	p, err := resolve.Load(ctx, f, resolve.Options{Kind: kind, Open: o.object, Kernel: o.kernel, PerfMap: o.perfMap})
+	if err != nil && p == nil {
+		return nil, usagef("%s: %w", path, err)
+	}
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+		p.Warnings = append(p.Warnings, err.Error())
+	}
+	return p, nil
+}
+
+// openPerfData opens a recording in any of its forms.
+func openPerfData(path string) (*perfdata.File, func(), error) {
+	var open []io.Closer
+	end := func() {
+		for _, c := range open {
+			c.Close()
+		}
+	}
+	one := func(name string) (io.ReaderAt, int64, error) {
+		r, err := os.Open(name)
+		if err != nil {
+			return nil, 0, err
+		}
+		open = append(open, r)
+		st, err := r.Stat()
+		if err != nil {
+			return nil, 0, err
+		}
+		return r, st.Size(), nil
+	}
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, end, err
+	}
+	var f *perfdata.File
+	switch {
+	case st.IsDir():
+		f, err = perfdata.OpenDir(os.DirFS(path), func(name string) (io.ReaderAt, int64, error) { return one(filepath.Join(path, name)) }, perfdata.Limits{})
+	case !st.Mode().IsRegular():
+		r, ferr := os.Open(path)
+		if ferr != nil {
+			return nil, end, ferr
+		}
+		open = append(open, r)
+		f, err = perfdata.OpenPipe(bufio.NewReaderSize(r, 1<<20), perfdata.Limits{})
+	default:
+		r, size, ferr := one(path)
+		if ferr != nil {
+			end()
+			return nil, func() {}, ferr
+		}
+		f, err = perfdata.Open(r, size, perfdata.Limits{})
+	}
+	if err != nil {
+		end()
+		return nil, func() {}, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, end, nil
+}
+
+// object opens the object that was mapped: where it was recorded, if it is here,
+// or by its build ID.
+func (o *profileFlags) object(path, id string) (resolve.File, error) {
+	if path == "[vdso]" {
+		return vdso()
+	}
+	var tried error
+	for _, name := range o.places(path, id) {
+		f, err := os.Open(name)
+		if err == nil {
+			return f, nil
+		}
+		tried = errors.Join(tried, err)
+	}
+	if tried == nil {
+		tried = fs.ErrNotExist
+	}
+	return nil, fmt.Errorf("%w: give its place with --sysroot, or its debug file with --symbols", firstError(tried))
+}
+
+func firstError(err error) error {
+	if j, ok := err.(interface{ Unwrap() []error }); ok && len(j.Unwrap()) > 0 {
+		return j.Unwrap()[0]
+	}
+	return err
+}
+
+// places are where an object may be, the best first.
+func (o *profileFlags) places(path, id string) []string {
+	var list []string
+	if len(id) > 4 {
+		under := filepath.Join(".build-id", id[:2], id[2:])
+		for _, dir := range append(o.dirs, debugRoot) {
+			list = append(list, filepath.Join(dir, under+".debug"), filepath.Join(dir, id[:2], id[2:]+".debug"))
+		}
+		if home, err := os.UserHomeDir(); err == nil {
+			list = append(list, filepath.Join(home, ".debug", under, "elf"))
+		}
+	}
+	if strings.HasPrefix(path, "/") {
+		list = append(list, filepath.Join(o.sysroot, path))
+	}
+	return list
+}
+
+// A vdsoFile is the code that the kernel maps into this process.
+type vdsoFile struct{ *strings.Reader }
+
+func (vdsoFile) Close() error { return nil }
+
+// vdso reads this machine's own.
+func vdso() (resolve.File, error) {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(maps)) {
+		if !strings.Contains(line, "[vdso]") {
+			continue
+		}
+		var from, to int64
+		if _, err := fmt.Sscanf(line, "%x-%x", &from, &to); err != nil || to-from > 1<<20 {
+			break
+		}
+		mem, err := os.Open("/proc/self/mem")
+		if err != nil {
+			return nil, err
+		}
+		defer mem.Close()
+		b := make([]byte, to-from)
+		if _, err := mem.ReadAt(b, from); err != nil {
+			return nil, err
+		}
+		return vdsoFile{strings.NewReader(string(b))}, nil
+	}
+	return nil, errors.New("this process has no vdso")
+}
+
+// kernelOf makes a profile's table of one of the kernel's symbols.
+func kernelOf(t *symbol.Table) resolve.Kernel {
+	return resolve.NewKernel(func(yield func(resolve.KernelSymbol) bool) {
+		for s := range t.All() {
+			if !yield(resolve.KernelSymbol{Addr: s.Address, Type: s.Type, Name: s.Name, Module: s.Module}) {
+				return
+			}
+		}
+	})
+}
+
+// kernel finds the kernel's functions: in what is named, else in the running
+// kernel, if it is the one that was recorded.
+func (o *profileFlags) kernel(release, id string) (resolve.Kernel, error) {
+	switch {
+	case o.kallsyms != "":
+		return kallsymsOf(o.kallsyms)
+	case o.vmlinux != "":
+		f, err := symbol.OpenPath(o.vmlinux)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if have := f.Identity().BuildID; id != "" && have != "" && have != id {
+			return nil, fmt.Errorf("%s has build ID %s, recorded was %s", o.vmlinux, have, id)
+		}
+		t, err := f.Symbols()
+		if err != nil {
+			return nil, err
+		}
+		return kernelOf(t), nil
+	}
+	const hint = "give the recorded machine's /proc/kallsyms with --kallsyms, or its vmlinux with --vmlinux"
+	own := perfevent.KernelBuildID(os.DirFS("/"))
+	if id == "" || own == "" || strings.TrimRight(own, "0") != strings.TrimRight(id, "0") {
+		return nil, fmt.Errorf("the recorded kernel %s (build ID %s) is not the running one (%s); %s", release, orNone(id), orNone(own), hint)
+	}
+	k, err := kallsymsOf("/proc/kallsyms")
+	if err != nil {
+		return nil, fmt.Errorf("%w; %s", err, hint)
+	}
+	return k, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func kallsymsOf(path string) (resolve.Kernel, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	t, err := symbol.ReadKallsyms(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return kernelOf(t), nil
+}
+
+// perfMap opens what a runtime of a recorded process wrote.
+func (o *profileFlags) perfMap(pid int32) (io.ReadCloser, error) {
+	return os.Open(filepath.Join(o.sysroot, "/tmp", fmt.Sprintf("perf-%d.map", pid)))
+}
