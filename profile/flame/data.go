@@ -2,7 +2,9 @@ package flame
 
 import (
 	"cmp"
+	"path"
 	"slices"
+	"strings"
 
 	"ringside/profile"
 )
@@ -283,7 +285,11 @@ func (t *tree) fill(d *document, two bool) {
 		if f.Inlined {
 			inl = 1
 		}
-		d.Names = append(d.Names, texts.id(f.Name()))
+		name := f.Name()
+		if f.Func == "" && f.Module != "" {
+			name = "[" + path.Base(strings.Trim(f.Module, "[]")) + "]" // at least whose it is
+		}
+		d.Names = append(d.Names, texts.id(name))
 		d.Modules = append(d.Modules, texts.id(f.Module))
 		d.Kinds = append(d.Kinds, int(f.Kind))
 		d.Inlined = append(d.Inlined, inl)

@@ -85,6 +85,7 @@
     toggle("by-module", "modules", "one frame for all functions of a module", on => { f.byModule = on; rebuild(); }),
     toggle("icicle", "icicle", "roots on top", on => { upside = !on; draw(); }),
     tableToggle,
+    ...(d.lc.some(c => d.s[c].startsWith("swapper")) ? [toggle("no-idle", "without idle", "leave the idle task out", on => { f.noIdle = on; rebuild(); })] : []),
     ...chooser("comm", "task", d.lc, true), ...chooser("cpu", "CPU", d.lu, false), ...chooser("cgroup", "cgroup", d.lg, true)));
   if (d.width > 0 && !m.diff) {
     app.append(el("div", {className: "bar"}, el("label", {}, "window of time, s"), from, "–", to, el("button", {type: "button", id: "all-time", onclick: () => { f.from = f.to = null; rebuild(); }}, "all")), strip);
@@ -102,7 +103,7 @@
       return mix(css("--same"), css(rel > 0 ? "--up" : "--down"), Math.min(1, 0.25 + Math.abs(rel) * 0.75));
     }
     if (n.frame < 0) return css("--marker");
-    if (m.name(n.frame) === "[unknown]") return css("--unknown");
+    if (m.name(n.frame).startsWith("[")) return css("--unknown");
     if (m.inlined(n.frame)) return css("--inline");
     const mod = m.module(n.frame);
     if (m.kind(n.frame) === 1 && mod !== "[kernel.kallsyms]") return css("--module");

@@ -28,6 +28,7 @@ function Model(d) {
 function passes(m, f, i) {
   const d = m.d, l = d.cl[i];
   if (f.comm !== null && d.lc[l] !== f.comm) return false;
+  if (f.noIdle && d.s[d.lc[l]].startsWith("swapper")) return false;
   if (f.cpu !== null && d.lu[l] !== f.cpu) return false;
   if (f.cgroup !== null && d.lg[l] !== f.cgroup) return false;
   if (f.from !== null && (m.slices[i] < f.from || m.slices[i] >= f.to)) return false;
