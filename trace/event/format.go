@@ -75,6 +75,8 @@ type Field struct {
 	Array  Array
 	// Elem is the size of an array's element, Size for a scalar.
 	Elem int
+
+	big bool
 }
 
 // Format is the layout and the print format of one event.
@@ -134,7 +136,7 @@ func ParseFormat(system, text string, layout Layout) (*Format, error) {
 // parseField reads "int common_pid;	offset:4;	size:4;	signed:1;".
 func parseField(text string, layout Layout) (Field, error) {
 	parts := strings.Split(text, ";")
-	f := Field{}
+	f := Field{big: layout.BigEndian}
 	for _, part := range parts[1:] {
 		key, value, ok := strings.Cut(strings.TrimSpace(part), ":")
 		if !ok {
@@ -232,16 +234,43 @@ func cType(words []string, layout Layout) (size int, signed bool) {
 }
 
 // Field returns the field of a name.
-func (f *Format) Field(name string) (*Field, bool) {
+// It is nil for none, and reads as zero.
+func (f *Format) Field(name string) *Field {
 	if f == nil {
-		return nil, false
+		return nil
 	}
 	for i := range f.Fields {
 		if f.Fields[i].Name == name {
-			return &f.Fields[i], true
+			return &f.Fields[i]
 		}
 	}
-	return nil, false
+	return nil
+}
+
+// Uint reads a number; 0 where the event is too short for it.
+func (f *Field) Uint(data []byte) uint64 { return f.number().Uint(data) }
+
+// Int reads a number with its sign.
+func (f *Field) Int(data []byte) int64 { return f.number().Int(data) }
+
+// Bytes reads an array, a part of data.
+func (f *Field) Bytes(data []byte) []byte { return f.text().Raw(data) }
+
+// Text reads a string up to its NUL, a part of data.
+func (f *Field) Text(data []byte) []byte { return f.text().Bytes(data) }
+
+func (f *Field) number() Number {
+	if f == nil || f.Array != Scalar {
+		return Number{}
+	}
+	return Number{offset: f.Offset, size: f.Size, signed: f.Signed, big: f.big}
+}
+
+func (f *Field) text() Text {
+	if f == nil {
+		return Text{}
+	}
+	return Text{field: *f, big: f.big, valid: true}
 }
 
 // Number reads one field of every event of a format. The zero Number reads zero.
@@ -252,11 +281,7 @@ type Number struct {
 
 // Uint resolves a numeric field; Valid of the result says whether there is one.
 func (f *Format) Uint(name string) Number {
-	field, ok := f.Field(name)
-	if !ok || field.Array != Scalar {
-		return Number{}
-	}
-	return Number{offset: field.Offset, size: field.Size, signed: field.Signed, big: f.Layout.BigEndian}
+	return f.Field(name).number()
 }
 
 // Valid reports whether the format has such a field.
@@ -312,11 +337,7 @@ type Text struct {
 
 // Text resolves a string or array field.
 func (f *Format) Text(name string) Text {
-	field, ok := f.Field(name)
-	if !ok {
-		return Text{}
-	}
-	return Text{field: *field, big: f.Layout.BigEndian, valid: true}
+	return f.Field(name).text()
 }
 
 // Valid reports whether the format has such a field.
