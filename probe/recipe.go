@@ -35,7 +35,7 @@ type Recipe struct {
 }
 
 // Groups are the groups of recipes, in the order in which they are listed.
-var groups = []string{"cpu", "scheduler", "interrupts", "memory", "block", "network", "locks", "syscalls", "boot"}
+var groups = []string{"cpu", "scheduler", "interrupts", "memory", "block", "network", "locks", "syscalls"}
 
 // The engines that recipes name.
 const (
@@ -43,7 +43,6 @@ const (
 	Tracefs   = "tracefs"    // a trace instance, in this process → trace.dat
 	EBPF      = "ebpf"       // aggregated in the kernel, in this process → tables
 	Command   = "command"    // a program that is installed
-	Kmsg      = "kmsg"       // the kernel's own log
 )
 
 // A Capture is one way to record a recipe.
@@ -56,7 +55,7 @@ type Capture struct {
 	// Argv is the program that command runs. {out} stands for the recording,
 	// {seconds} for the duration.
 	Argv []string `yaml:"argv,omitempty" json:"argv,omitempty"`
-	// Makes is what Argv writes: perf.data, trace.dat or text.
+	// Makes is what Argv writes: perf.data or trace.dat.
 	Makes string `yaml:"makes,omitempty" json:"makes,omitempty"`
 	// Loses says what is worse than with the captures before it.
 	Loses string `yaml:"loses,omitempty" json:"loses,omitempty"`
@@ -66,7 +65,6 @@ type Capture struct {
 const (
 	PerfData = "perf.data"
 	TraceDat = "trace.dat"
-	Text     = "text"
 	Tables   = "tables"
 )
 
@@ -147,25 +145,29 @@ type View struct {
 	View string `yaml:"view" json:"view"`
 	// Of is what a flame graph or a top table weighs: samples, offcpu, wakeup.
 	Of string `yaml:"of,omitempty" json:"of,omitempty"`
-	// Kinds are the latencies that are shown, all without it.
-	Kinds []string `yaml:"kinds,omitempty" json:"kinds,omitempty"`
 }
 
 // The views.
 const (
-	ViewFlame       = "flame"       // flame graph
-	ViewTop         = "top"         // the functions with the most weight
-	ViewLatency     = "latency"     // percentiles and the worst, with their story
-	ViewTimeline    = "timeline"    // who ran where, when
-	ViewTables      = "tables"      // what ebpf has aggregated
-	ViewOutstanding = "outstanding" // what was allocated and not freed
-	ViewBoot        = "boot"        // where the boot's time went
-	ViewText        = "text"        // what a program printed
+	ViewFlame     = "flame"     // flame graph
+	ViewTop       = "top"       // the functions with the most weight
+	ViewTables    = "tables"    // what ebpf has aggregated
+	ViewRecording = "recording" // the recording itself, for other tools
 )
 
 var views = map[string][]string{
-	ViewFlame: {"samples", "offcpu", "wakeup"}, ViewTop: {"samples", "offcpu", "wakeup"},
-	ViewLatency: nil, ViewTimeline: nil, ViewTables: nil, ViewOutstanding: nil, ViewBoot: nil, ViewText: nil,
+	ViewFlame: {"samples", "offcpu", "wakeup"}, ViewTop: {"samples", "offcpu", "wakeup"}, ViewTables: nil, ViewRecording: nil,
+}
+
+// Shows says whether the view is of what a capture of this format makes.
+func (v View) Shows(format string) bool {
+	switch v.View {
+	case ViewTables:
+		return format == Tables
+	case ViewRecording:
+		return format != Tables
+	}
+	return format == PerfData
 }
 
 // A Duration is written as Go writes it: "10s".
@@ -287,10 +289,9 @@ func (c Capture) check() error {
 		if len(c.Argv) == 0 {
 			return errors.New("argv is empty")
 		}
-		if !slices.Contains([]string{PerfData, TraceDat, Text}, c.Makes) {
-			return fmt.Errorf("makes %q: use perf.data, trace.dat or text", c.Makes)
+		if !slices.Contains([]string{PerfData, TraceDat}, c.Makes) {
+			return fmt.Errorf("makes %q: use perf.data or trace.dat", c.Makes)
 		}
-	case Kmsg:
 	default:
 		return fmt.Errorf("there is no engine %q", c.With)
 	}

@@ -15,8 +15,7 @@ func TestBuiltin(t *testing.T) {
 	}
 	// What the documentation promises.
 	want := []string{
-		"cpu-profile", "off-cpu", "runqlat", "sched-timeline", "wakeups", "irqlat", "irqsoff", "page-faults", "memory-leak",
-		"reclaim", "iolat", "tcp-drops", "tcp-retransmits", "lock-contention", "syscall-latency", "boot-time",
+		"cpu-profile", "off-cpu", "runqlat", "sched-timeline", "wakeups", "irqlat", "page-faults", "reclaim", "iolat", "tcp-drops", "tcp-retransmits", "lock-contention", "syscall-latency",
 	}
 	var got []string
 	for _, r := range list {
@@ -25,6 +24,22 @@ func TestBuiltin(t *testing.T) {
 	for _, name := range want {
 		if !slices.Contains(got, name) {
 			t.Errorf("there is no recipe %s; there are %s", name, strings.Join(got, ", "))
+		}
+	}
+}
+
+// Each capture of a recipe has a view that shows what it makes.
+func TestEveryCaptureIsShown(t *testing.T) {
+	list, err := Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		for _, c := range r.Captures {
+			shown := slices.ContainsFunc(r.Show, func(v View) bool { return v.Shows(c.Format()) })
+			if !shown {
+				t.Errorf("%s: what %s makes is shown by no view", r.Name, c.With)
+			}
 		}
 	}
 }
@@ -38,7 +53,7 @@ answers: A?
 cost: none
 for: 5s
 captures: [{with: tracefs, events: ["sched:sched_switch"]}]
-show: [{view: timeline}]
+show: [{view: recording}]
 `
 	if _, err := Read(strings.NewReader(good)); err != nil {
 		t.Fatal(err)
@@ -51,8 +66,8 @@ show: [{view: timeline}]
 		{"with: tracefs", "with: magic", `no engine "magic"`},
 		{"sched:sched_switch", "../../etc", "write system:name"},
 		{"sched:sched_switch", "cpu-clock", "is no tracepoint"},
-		{"view: timeline", "view: film", `no view "film"`},
-		{"view: timeline", "view: flame, of: money", "is not of"},
+		{"view: recording", "view: film", `no view "film"`},
+		{"view: recording", "view: flame, of: money", "is not of"},
 		{`with: tracefs, events: ["sched:sched_switch"]`, "with: ebpf, measure: [{name: m, title: M, begin: [{event: a:b}], end: [{event: a:c}]}]", "key is missing"},
 	} {
 		_, err := Read(strings.NewReader(strings.Replace(good, tt.old, tt.new, 1)))
@@ -115,7 +130,7 @@ func TestChoose(t *testing.T) {
 	if _, err := Choose(r, engines, EBPF); err == nil || !strings.Contains(err.Error(), "has no BPF") {
 		t.Errorf("with only eBPF: %v", err)
 	}
-	if _, err := Choose(r, engines, Kmsg); err == nil || !strings.Contains(err.Error(), "no capture with kmsg") {
+	if _, err := Choose(r, engines, PerfEvent); err == nil || !strings.Contains(err.Error(), "no capture with perf_event") {
 		t.Errorf("with what the recipe does not have: %v", err)
 	}
 }
