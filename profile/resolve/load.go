@@ -151,6 +151,9 @@ func (l *loader) finish(kernelID string) {
 		Format: "perf.data", Hostname: l.f.Hostname, Release: l.f.Release, Arch: l.f.Arch, KernelBuildID: kernelID,
 		CPUs: l.f.CPUs, Command: strings.Join(l.f.Command, " "),
 	})
+	if l.sched != nil && l.sched.unseen > 0 {
+		l.b.Lost(profile.Loss{What: "switches to a task; its absence ends where it is seen next", Count: l.sched.unseen})
+	}
 	for _, x := range l.f.Losses() {
 		l.b.Lost(profile.Loss{What: x.What, Count: x.Count})
 	}

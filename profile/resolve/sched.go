@@ -19,6 +19,7 @@ type sched struct {
 	switchA map[int]bool
 	event   int
 	off     map[int32]*absence
+	unseen  int64 // returns that were not recorded
 }
 
 // An absence is a task that is not on a CPU.
@@ -78,6 +79,15 @@ func (l *loader) scheduling() error {
 
 // sample takes one event.
 func (s *sched) sample(l *loader, r *perfdata.Record) {
+	if a := s.off[r.TID]; a != nil && r.TID != 0 {
+		// It runs although its return was not recorded: kernels lose switches
+		// from the idle task now and then. It came back at or before now.
+		delete(s.off, r.TID)
+		s.unseen++
+		if s.kind == OffCPU {
+			s.add(l, a, r.Time, a.stack, a.label)
+		}
+	}
 	switch {
 	case s.switchA[r.Attr]:
 		prev, next := int32(s.prevPID.Int(r.Raw)), int32(s.nextPID.Int(r.Raw))
