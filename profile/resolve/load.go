@@ -98,7 +98,7 @@ type stackKey struct {
 }
 
 // maxStacks bounds the stacks that are remembered by their addresses.
-const maxStacks = 1 << 20
+const maxStacks = 1 << 18
 
 // Load makes a profile of a recording. What was read before an error is
 // returned with it.
