@@ -18,7 +18,7 @@ const (
 
 // ProbeRecipes lists recipes.
 type ProbeRecipes struct {
-	Schema  string          `json:"schema"`
+	Schema  string         `json:"schema"`
 	Recipes []probe.Recipe `json:"recipes"`
 }
 
