@@ -173,14 +173,24 @@ func (b *Builder) widen() {
 	b.p.Cells = settled(b.p.Cells)
 }
 
-// settled sorts cells and adds up those that are equal.
+// settled sorts cells and adds up those that are equal. Cells nearly always come
+// slice by slice: then only what is in one slice has to be sorted.
 func settled(cells []Cell) []Cell {
-	slices.SortFunc(cells, func(a, b Cell) int {
-		return cmp.Or(cmp.Compare(a.Slice, b.Slice), cmp.Compare(a.Stack, b.Stack), cmp.Compare(a.Label, b.Label))
-	})
+	bySlice := func(a, b Cell) int { return cmp.Compare(a.Slice, b.Slice) }
+	if !slices.IsSortedFunc(cells, bySlice) {
+		slices.SortFunc(cells, bySlice)
+	}
+	for from := 0; from < len(cells); {
+		to := from + 1
+		for to < len(cells) && cells[to].Slice == cells[from].Slice {
+			to++
+		}
+		slices.SortFunc(cells[from:to], func(a, b Cell) int { return cmp.Compare(a.order(), b.order()) })
+		from = to
+	}
 	out := cells[:0]
 	for _, c := range cells {
-		if n := len(out); n > 0 && out[n-1].Slice == c.Slice && out[n-1].Stack == c.Stack && out[n-1].Label == c.Label {
+		if n := len(out); n > 0 && out[n-1].Slice == c.Slice && out[n-1].order() == c.order() {
 			out[n-1].Count += c.Count
 			out[n-1].Weight += c.Weight
 			continue
@@ -189,6 +199,9 @@ func settled(cells []Cell) []Cell {
 	}
 	return out
 }
+
+// order is where a cell is among those of its slice.
+func (c *Cell) order() uint64 { return uint64(uint32(c.Stack))<<32 | uint64(uint32(c.Label)) }
 
 // Profile returns what was built. The builder must not be used afterwards.
 func (b *Builder) Profile() *Profile {

@@ -296,3 +296,26 @@ func FuzzReadELF(f *testing.F) {
 		}
 	})
 }
+
+// The time from a recording to its profile, without reading it from disk:
+//
+//	perf record -F 20000 -e cpu-clock -g -a -o big.data -- …
+//	RINGSIDE_PERF_DATA=big.data go test -run - -bench Load ./profile/resolve
+func BenchmarkLoad(b *testing.B) {
+	path := os.Getenv("RINGSIDE_PERF_DATA")
+	if path == "" {
+		b.Skip("SKIPPED: RINGSIDE_PERF_DATA names no recording")
+	}
+	k, err := runningKernel(b)("", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	samples := int64(0)
+	for b.Loop() {
+		p := profileOf(b, path, Options{Open: here, Kernel: func(string, string) (Kernel, error) { return k, nil }, Limits: profile.Limits{Cells: 1 << 18}})
+		n, _ := p.Total(-1)
+		samples += n
+	}
+	b.ReportMetric(float64(samples)/b.Elapsed().Seconds(), "samples/s")
+}
