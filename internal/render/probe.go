@@ -122,7 +122,8 @@ func NewProbeReport(r *probe.Recipe, c *probe.Choice, rec *probe.Recording, begi
 		Elapsed: rec.Elapsed, Events: rec.Events, Lost: rec.Lost, Spent: rec.Spent, Notes: rec.Notes,
 	}
 	for _, t := range rec.Tables {
-		doc.Tables = append(doc.Tables, ProbeTable{t, t.Histogram.Quantile(.5), t.Histogram.Quantile(.9), t.Histogram.Quantile(.99), t.Histogram.Quantile(.999)})
+		at := func(q float64) time.Duration { return min(t.Max, t.Histogram.Quantile(q)) }
+		doc.Tables = append(doc.Tables, ProbeTable{t, at(.5), at(.9), at(.99), at(.999)})
 	}
 	return doc
 }

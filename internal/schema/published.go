@@ -43,6 +43,8 @@ var published = []Published{
 	{"signature-backfill.v1.json", render.BackfillSchemaID, "ringside signature backfill --json", reflect.TypeFor[render.Backfill]()},
 	{"symbol-index.v1.json", render.SymbolEntriesSchemaID, "ringside symbol index|fetch --json", reflect.TypeFor[render.SymbolEntries]()},
 	{"symbol-ize.v1.json", render.SymbolizedSchemaID, "ringside symbol ize --json", reflect.TypeFor[render.Symbolized]()},
+	{"trace-latency.v1.json", render.TraceLatencySchemaID, "ringside trace latency --json", reflect.TypeFor[render.TraceLatency]()},
+	{"trace-summary.v1.json", render.TraceSummarySchemaID, "ringside trace summary --json", reflect.TypeFor[render.TraceSummary]()},
 	{"triage.v1.json", triage.SchemaID, "ringside triage --json", reflect.TypeFor[triage.Result]()},
 	{"vmcore.v1.json", vmcore.SchemaID, "ringside vmcore triage --json", reflect.TypeFor[vmcore.Document]()},
 	{"vmcore-tasks.v1.json", render.VmcoreTasksSchemaID, "ringside vmcore tasks --json", reflect.TypeFor[render.VmcoreTasks]()},

@@ -1,0 +1,275 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ringside/internal/render"
+	"ringside/trace/event"
+	"ringside/trace/latency"
+	"ringside/trace/tracedat"
+)
+
+func newTrace(s Streams) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "trace",
+		Short: "Read trace.dat: latencies with their story, counts, events",
+		Long: `Trace reads what trace-cmd record and 'ringside probe run' write: trace.dat of
+version 6 and 7, compressed or not, with instances. trace-cmd is not needed.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newTraceLatency(s), newTraceSummary(s), newTraceReport(s))
+	return c
+}
+
+// openTrace opens a recording.
+func openTrace(path string) (*tracedat.File, func(), error) {
+	r, err := os.Open(path)
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	st, err := r.Stat()
+	if err != nil {
+		r.Close()
+		return nil, nil, usage(err)
+	}
+	f, err := tracedat.Open(r, st.Size())
+	if err != nil {
+		r.Close()
+		return nil, nil, usagef("%s: %w", path, err)
+	}
+	return f, func() { r.Close() }, nil
+}
+
+// buffer finds a buffer by its name; without one, the first that has events.
+func buffer(f *tracedat.File, name string) (*tracedat.Buffer, error) {
+	var names []string
+	for i := range f.Buffers {
+		b := &f.Buffers[i]
+		used := slices.ContainsFunc(b.CPUs, func(c tracedat.CPU) bool { return c.Size > 0 })
+		if name == "" && used || name != "" && b.Name == name {
+			return b, nil
+		}
+		names = append(names, strconv.Quote(b.Name))
+	}
+	if name == "" {
+		return nil, usagef("the recording has no events")
+	}
+	return nil, usagef("--buffer %s: the recording has %s", name, strings.Join(names, ", "))
+}
+
+func headOfTrace(schema string, f *tracedat.File, b *tracedat.Buffer) render.TraceHead {
+	return render.TraceHead{Schema: schema, Kernel: f.Uname, Clock: b.Clock, Buffer: b.Name, Problems: slices.Clone(f.Problems)}
+}
+
+// wants makes a filter by number out of one by format.
+func wants(f *tracedat.File, want func(*event.Format) bool) func(int) bool {
+	ids := map[int]bool{}
+	most := 0
+	for _, x := range f.Catalog.Formats() {
+		ids[x.ID] = want(x)
+		most = max(most, x.ID)
+	}
+	table := make([]bool, most+1)
+	for id, ok := range ids {
+		table[id] = ok
+	}
+	return func(id int) bool { return id < len(table) && table[id] }
+}
+
+func newTraceLatency(s Streams) *cobra.Command {
+	var out output
+	var name string
+	var kinds []string
+	worst := 10
+	c := &cobra.Command{
+		Use:   "latency FILE",
+		Short: "Percentiles of waits for a CPU, interrupts, requests, system calls, locks; the longest with their story",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			for _, k := range kinds {
+				if !slices.Contains(latency.Kinds, k) {
+					return usagef("--kind %s: use %s", k, strings.Join(latency.Kinds, ", "))
+				}
+			}
+			if worst < 0 || worst > 1000 {
+				return usagef("--worst takes 0 to 1000")
+			}
+			f, end, err := openTrace(args[0])
+			if err != nil {
+				return err
+			}
+			defer end()
+			b, err := buffer(f, name)
+			if err != nil {
+				return err
+			}
+			a := latency.New(f.Catalog.Formats(), latency.Options{Worst: max(worst, 1), Comm: f.Catalog.Comm})
+			loss, err := b.Each(wants(f, a.Wants), func(r *event.Record) bool { a.Add(r); return true })
+			if err != nil {
+				return usagef("%s: %w", args[0], err)
+			}
+			doc := render.TraceLatency{TraceHead: headOfTrace(render.TraceLatencySchemaID, f, b), Kinds: a.Result()}
+			doc.Begin, doc.Span, doc.Events = a.First, time.Duration(a.Last-a.First), a.Events
+			doc.Lost, doc.Gaps, doc.Problems = loss.Events, loss.Gaps, append(doc.Problems, loss.Problems...)
+			for k, l := range doc.Kinds {
+				if len(kinds) > 0 && !slices.Contains(kinds, k) {
+					delete(doc.Kinds, k)
+				} else if worst == 0 {
+					l.Worst = nil
+					doc.Kinds[k] = l
+				}
+			}
+			return out.show(s, doc, func(w io.Writer, st render.Style) error { return render.TraceLatencyReport(w, doc, st) })
+		},
+	}
+	out.flags(c, false)
+	c.Flags().StringVar(&name, "buffer", "", "the trace instance `NAME`; default: the first with events")
+	c.Flags().StringSliceVar(&kinds, "kind", nil, "only these: "+strings.Join(latency.Kinds, ", "))
+	c.Flags().IntVar(&worst, "worst", worst, "how many of the longest are told")
+	return c
+}
+
+func newTraceSummary(s Streams) *cobra.Command {
+	var out output
+	c := &cobra.Command{
+		Use: "summary FILE", Short: "Count the events by type and CPU, and say what was lost", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			f, end, err := openTrace(args[0])
+			if err != nil {
+				return err
+			}
+			defer end()
+			if _, err := buffer(f, ""); err != nil {
+				return err
+			}
+			doc := render.TraceSummary{TraceHead: headOfTrace(render.TraceSummarySchemaID, f, &f.Buffers[0]), Compression: f.Compression}
+			buffers, names, cpus := map[string]uint64{}, map[*event.Format]uint64{}, map[int]uint64{}
+			last := uint64(0)
+			for i := range f.Buffers {
+				b := &f.Buffers[i]
+				n := uint64(0)
+				loss, err := b.Each(nil, func(r *event.Record) bool {
+					if doc.Events == 0 || r.Time < doc.Begin {
+						doc.Begin = r.Time
+					}
+					last = max(last, r.Time)
+					doc.Events++
+					n++
+					names[r.Format]++
+					cpus[r.CPU]++
+					return true
+				})
+				if err != nil {
+					return usagef("%s: %w", args[0], err)
+				}
+				doc.Lost, doc.Gaps, doc.Problems = doc.Lost+loss.Events, doc.Gaps+loss.Gaps, append(doc.Problems, loss.Problems...)
+				name := b.Name
+				if name == "" {
+					name = "top"
+				}
+				buffers[name] += n
+			}
+			doc.Span = time.Duration(last - doc.Begin)
+			byEvent, byCPU := map[string]uint64{}, map[string]uint64{}
+			for x, n := range names {
+				byEvent[eventName(x)] += n
+			}
+			for cpu, n := range cpus {
+				byCPU["CPU "+strconv.Itoa(cpu)] = n
+			}
+			doc.Buffers, doc.ByEvent, doc.ByCPU = render.NewTraceCounts(buffers), render.NewTraceCounts(byEvent), render.NewTraceCounts(byCPU)
+			return out.show(s, doc, func(w io.Writer, st render.Style) error { return render.TraceSummaryReport(w, doc, st) })
+		},
+	}
+	out.flags(c, false)
+	return c
+}
+
+func eventName(f *event.Format) string {
+	if f == nil {
+		return "an event that is not described"
+	}
+	return f.System + ":" + f.Name
+}
+
+func newTraceReport(s Streams) *cobra.Command {
+	var out output
+	var name string
+	var only []string
+	c := &cobra.Command{
+		Use:   "report FILE",
+		Short: "Print the events, one per line, with their fields",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			f, end, err := openTrace(args[0])
+			if err != nil {
+				return err
+			}
+			defer end()
+			b, err := buffer(f, name)
+			if err != nil {
+				return err
+			}
+			var want func(int) bool
+			if len(only) > 0 {
+				want = wants(f, func(x *event.Format) bool {
+					return slices.Contains(only, x.Name) || slices.Contains(only, x.System+":"+x.Name) || slices.Contains(only, x.System)
+				})
+			}
+			return out.write(s, func(w io.Writer, _ render.Style) error {
+				bw := bufio.NewWriterSize(w, 256<<10)
+				var line []byte
+				var failed error
+				loss, err := b.Each(want, func(r *event.Record) bool {
+					line = appendEvent(line[:0], f, r)
+					_, failed = bw.Write(line)
+					return failed == nil
+				})
+				if err == nil {
+					err = failed
+				}
+				if loss.Events > 0 || loss.Gaps > 0 {
+					fmt.Fprintf(s.Err, "ringside: %d events are missing in %d places\n", loss.Events, loss.Gaps)
+				}
+				if err != nil {
+					return err
+				}
+				return bw.Flush()
+			})
+		},
+	}
+	c.Flags().StringVarP(&out.path, "output", "o", "", "write to `FILE` instead of standard output")
+	c.Flags().StringVar(&name, "buffer", "", "the trace instance `NAME`; default: the first with events")
+	c.Flags().StringSliceVar(&only, "events", nil, "only these: a name, system:name or a system")
+	return c
+}
+
+// appendEvent writes an event as a line: task, CPU, time, name, fields.
+func appendEvent(b []byte, f *tracedat.File, r *event.Record) []byte {
+	if r.Format == nil {
+		b = fmt.Appendf(b, "%16s-%-6d [%03d] %6d.%06d: ", "?", 0, r.CPU, r.Time/1e9, r.Time/1e3%1e6)
+		return fmt.Appendf(b, "unknown: % x\n", r.Data)
+	}
+	pid := int(r.Format.Uint("common_pid").Int(r.Data))
+	comm := f.Catalog.Comm(pid)
+	for n := len(comm); n < 16; n++ {
+		b = append(b, ' ')
+	}
+	b = append(b, comm...)
+	b = append(b, '-')
+	b = strconv.AppendInt(b, int64(pid), 10)
+	b = fmt.Appendf(b, " [%03d] %6d.%09d: ", r.CPU, r.Time/1e9, r.Time%1e9)
+	b = append(b, r.Format.Name...)
+	b = append(b, ':')
+	return append(r.Format.AppendFields(b, r.Data), '\n')
+}
