@@ -102,7 +102,7 @@ func (e *Event) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(e))
 }
 
-// System returns the tracepoint's system and name, or false for an event of
+// Tracepoint returns the tracepoint's system and name, or false for an event of
 // perf's own, such as cpu-clock.
 func (e Event) Tracepoint() (system, name string, ok bool) {
 	return strings.Cut(e.Name, ":")

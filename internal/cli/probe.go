@@ -81,18 +81,18 @@ func newProbeList(s Streams) *cobra.Command {
 	return c
 }
 
-// engines are the ways to record that this machine has. What tracefs needs and
-// cannot have is said by those who would use it.
-func engines() (map[string]probe.Engine, error, func()) {
+// engines are the ways to record that this machine has. Without tracefs, whose
+// error is returned, those who would use it say so.
+func engines() (m map[string]probe.Engine, end func(), noTracefs error) {
 	root := os.DirFS("/")
 	tree, err := tracefs.Attach()
-	m := map[string]probe.Engine{
+	m = map[string]probe.Engine{
 		probe.PerfEvent: &perfevent.Engine{Root: root, Tree: tree},
 		probe.Command:   commandEngine{},
 	}
 	if err != nil {
 		m[probe.Tracefs], m[probe.EBPF] = unable{err}, unable{err}
-		return m, err, func() {}
+		return m, func() {}, err
 	}
 	m[probe.Tracefs] = &tracefs.Engine{Tree: tree, Spool: func() (tracefs.Spool, error) {
 		f, err := os.CreateTemp("", "ringside-trace-*")
@@ -103,7 +103,7 @@ func engines() (map[string]probe.Engine, error, func()) {
 		return f, os.Remove(f.Name())
 	}}
 	m[probe.EBPF] = &aggregate.Engine{Tree: tree}
-	return m, nil, func() { tree.Close() }
+	return m, func() { _ = tree.Close() }, nil
 }
 
 // unable is an engine that cannot do anything here.
@@ -163,7 +163,7 @@ func newProbeDoctor(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, noTracefs, end := engines()
+			m, end, noTracefs := engines()
 			defer end()
 			doc := render.ProbeDoctor{Schema: render.ProbeDoctorSchemaID, Checks: probe.Examine(os.DirFS("/")), Recipes: probe.Available(list, m)}
 			check := probe.Check{What: "trace events (tracefs)", OK: noTracefs == nil, Says: "yes"}
@@ -237,7 +237,7 @@ func (p *prober) run(c *cobra.Command, s Streams, name string) error {
 	if p.length == 0 {
 		p.length = time.Duration(r.For)
 	}
-	m, _, end := engines()
+	m, end, _ := engines() // each says for itself what it lacks
 	defer end()
 	choice, err := probe.Choose(r, m, p.with)
 	if err != nil {

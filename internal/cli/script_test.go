@@ -56,7 +56,7 @@ func TestScript(t *testing.T) {
 				return os.Getenv("RINGSIDE_CORPUS") != "", nil
 			}
 			if cond == "root" { // and a kernel that lets it record
-				e, missing, end := engines()
+				e, end, missing := engines()
 				defer end()
 				return missing == nil && e["ebpf"] != nil && os.Geteuid() == 0, nil
 			}

@@ -80,7 +80,9 @@ func (e *Engine) Check(c probe.Capture) error {
 		if err != nil {
 			return explain(ev.Name, err)
 		}
-		unix.Close(fd)
+		if err := unix.Close(fd); err != nil {
+			return fmt.Errorf("event %s: %w", ev.Name, err)
+		}
 	}
 	return nil
 }

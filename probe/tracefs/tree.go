@@ -30,7 +30,7 @@ func Attach() (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open tracefs: %w%s", err, remedy(err))
 	}
-	defer unix.Close(fs)
+	defer closeFD(fs)
 	if err := unix.FsconfigCreate(fs); err != nil {
 		return nil, fmt.Errorf("open tracefs: %w%s", err, remedy(err))
 	}
@@ -54,6 +54,10 @@ func remedy(err error) string {
 	return ""
 }
 
+// closeFD closes what was only read, or written whole: there is nothing that
+// its end could still say.
+func closeFD(fd int) { _ = unix.Close(fd) }
+
 // Close gives the tree up.
 func (t *Tree) Close() error { return unix.Close(t.fd) }
 
@@ -63,7 +67,7 @@ func (t *Tree) Read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	return readAll(fd, name)
 }
 
@@ -96,7 +100,7 @@ func (t *Tree) Write(name, text string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	if _, err := unix.Write(fd, []byte(text)); err != nil {
 		return fmt.Errorf("write %q to tracing/%s: %w", text, name, err)
 	}
@@ -117,7 +121,7 @@ func (t *Tree) List(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	var names []string
 	buf := make([]byte, 32<<10)
 	for {

@@ -198,7 +198,7 @@ func (s *Source) String() (string, error) {
 	return "", fmt.Errorf("offset %d: a name of more than 4096 bytes", s.off)
 }
 
-// U16, U32 and U64 read a number.
+// U16 reads a number of two bytes; so do U32 and U64 with more.
 func (s *Source) U16() (uint16, error) {
 	b, err := s.Bytes(2)
 	if err != nil {

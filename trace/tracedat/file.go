@@ -263,7 +263,10 @@ func (f *File) describe(id uint16, data []byte) {
 	case optCPUStat:
 		f.CPUStats = append(f.CPUStats, strings.TrimRight(string(data), "\x00"))
 	case optOffset:
-		fmt.Sscan(strings.TrimRight(string(data), "\x00"), &f.offset)
+		text := strings.TrimRight(string(data), "\x00")
+		if _, err := fmt.Sscan(text, &f.offset); err != nil {
+			f.Problems = append(f.Problems, fmt.Sprintf("the offset of its clock is %q, which is no number", text))
+		}
 	case optTSC2NSEC:
 		mult, err := s.U32()
 		shift, err2 := s.U32()
@@ -310,7 +313,7 @@ func (f *File) sections(s *event.Source) error {
 		for next == 0 {
 			id, err := o.U16()
 			if err != nil {
-				return nil // the last options may end without saying so
+				return nil //nolint:nilerr // the last options may end without saying so
 			}
 			data, err := f.option(o)
 			if err != nil {

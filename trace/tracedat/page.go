@@ -145,7 +145,7 @@ func (c *cursor) next() bool {
 // load reads the next page.
 func (c *cursor) load() bool {
 	n, err := io.ReadFull(c.r, c.page)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("the last page has %d of %d bytes: %w", n, len(c.page), err)
 		}
@@ -300,7 +300,7 @@ func (b *Buffer) Each(want func(id int) bool, yield func(*event.Record) bool) (L
 		sift(heap, 0)
 	}
 	for _, c := range all {
-		if c.err != nil && c.err != io.EOF {
+		if c.err != nil && !errors.Is(c.err, io.EOF) {
 			loss.Problems = append(loss.Problems, c.err.Error())
 		}
 	}
