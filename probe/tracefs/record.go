@@ -97,7 +97,7 @@ func (e *Engine) Capture(ctx context.Context, c probe.Capture, s probe.Session) 
 	}
 	elapsed := time.Since(begin)
 	for _, b := range r.cpus {
-		if err := r.copy(b); err != nil {
+		if err := r.copy(b, true); err != nil {
 			return nil, err
 		}
 	}
@@ -217,7 +217,7 @@ func (r *recorder) drain(ctx context.Context, begin time.Time) error {
 		}
 		var bytes int64
 		for _, b := range r.cpus {
-			if err := r.copy(b); err != nil {
+			if err := r.copy(b, false); err != nil {
 				return err
 			}
 			bytes += b.size
@@ -238,8 +238,10 @@ func waitFor(ctx context.Context) int {
 	return int(wait.Milliseconds()) + 1
 }
 
-// copy moves what a CPU has to its spool.
-func (r *recorder) copy(b *cpuBuffer) error {
+// copy moves what a CPU has to its spool. While it is recorded, a page that is not
+// full ends it: the kernel gives what there is, and pages of a few events each
+// would make the recording several times as long.
+func (r *recorder) copy(b *cpuBuffer, all bool) error {
 	page := make([]byte, r.page)
 	for {
 		n, err := unix.Read(b.fd, page)
@@ -256,8 +258,14 @@ func (r *recorder) copy(b *cpuBuffer) error {
 			return fmt.Errorf("keep the events of CPU %d: %w", b.cpu, err)
 		}
 		b.size += int64(r.page)
+		if used := int(native.Uint64(page[8:]) & commitMask); !all && used < r.page*3/4 {
+			return nil
+		}
 	}
 }
+
+// commitMask is how much of a page's second word says how full it is.
+const commitMask = 1<<20 - 1
 
 // The options of trace.dat.
 const (
