@@ -228,10 +228,11 @@ func newTraceReport(s Streams) *cobra.Command {
 			}
 			return out.write(s, func(w io.Writer, _ render.Style) error {
 				bw := bufio.NewWriterSize(w, 256<<10)
+				p := linePrinter{file: f, formats: map[*event.Format]lineFormat{}, comms: map[int]string{}}
 				var line []byte
 				var failed error
 				loss, err := b.Each(want, func(r *event.Record) bool {
-					line = appendEvent(line[:0], f, r)
+					line = p.append(line[:0], r)
 					_, failed = bw.Write(line)
 					return failed == nil
 				})
@@ -254,22 +255,55 @@ func newTraceReport(s Streams) *cobra.Command {
 	return c
 }
 
-// appendEvent writes an event as a line: task, CPU, time, name, fields.
-func appendEvent(b []byte, f *tracedat.File, r *event.Record) []byte {
+// A linePrinter writes events as lines: task, CPU, time, name, fields.
+type linePrinter struct {
+	file    *tracedat.File
+	formats map[*event.Format]lineFormat
+	comms   map[int]string
+}
+
+type lineFormat struct {
+	name   string
+	pid    event.Number
+	fields *event.Printer
+}
+
+// append appends a line.
+func (p *linePrinter) append(b []byte, r *event.Record) []byte {
 	if r.Format == nil {
-		b = fmt.Appendf(b, "%16s-%-6d [%03d] %6d.%06d: ", "?", 0, r.CPU, r.Time/1e9, r.Time/1e3%1e6)
+		b = fmt.Appendf(b, "%16s-%-6d [%03d] %6d.%09d: ", "?", 0, r.CPU, r.Time/1e9, r.Time%1e9)
 		return fmt.Appendf(b, "unknown: % x\n", r.Data)
 	}
-	pid := int(r.Format.Uint("common_pid").Int(r.Data))
-	comm := f.Catalog.Comm(pid)
-	for n := len(comm); n < 16; n++ {
-		b = append(b, ' ')
+	f, ok := p.formats[r.Format]
+	if !ok {
+		f = lineFormat{": " + r.Format.Name + ":", r.Format.Uint("common_pid"), event.NewPrinter(r.Format)}
+		p.formats[r.Format] = f
+	}
+	pid := int(f.pid.Int(r.Data))
+	comm, ok := p.comms[pid]
+	if !ok {
+		comm = fmt.Sprintf("%16s-%d", p.file.Catalog.Comm(pid), pid)
+		if len(p.comms) < 1<<20 {
+			p.comms[pid] = comm
+		}
 	}
 	b = append(b, comm...)
-	b = append(b, '-')
-	b = strconv.AppendInt(b, int64(pid), 10)
-	b = fmt.Appendf(b, " [%03d] %6d.%09d: ", r.CPU, r.Time/1e9, r.Time%1e9)
-	b = append(b, r.Format.Name...)
-	b = append(b, ':')
-	return append(r.Format.AppendFields(b, r.Data), '\n')
+	b = append(b, " ["...)
+	b = appendPadded(b, uint64(r.CPU), 3, '0')
+	b = append(b, "] "...)
+	b = appendPadded(b, r.Time/1e9, 6, ' ')
+	b = append(b, '.')
+	b = appendPadded(b, r.Time%1e9, 9, '0')
+	b = append(b, f.name...)
+	return append(f.fields.Append(b, r.Data), '\n')
+}
+
+// appendPadded appends a number with what fills it up in front.
+func appendPadded(b []byte, v uint64, width int, fill byte) []byte {
+	var digits [20]byte
+	d := strconv.AppendUint(digits[:0], v, 10)
+	for n := len(d); n < width; n++ {
+		b = append(b, fill)
+	}
+	return append(b, d...)
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestAppendFields(t *testing.T) {
+func TestPrinter(t *testing.T) {
 	f, err := ParseFormat("s", "name: e\nID: 7\nformat:\n"+
 		"\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\n"+
 		"\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n"+
@@ -19,10 +19,10 @@ func TestAppendFields(t *testing.T) {
 	binary.LittleEndian.PutUint32(b[24:], 0xfffffffe)
 	binary.LittleEndian.PutUint64(b[32:], 0xffffffff81000000)
 	binary.LittleEndian.PutUint32(b[40:], 5)
-	if got, want := string(f.AppendFields(nil, b)), " comm=a?b pid=-2 ptr=0xffffffff81000000 n=5"; got != want {
+	if got, want := string(NewPrinter(f).Append(nil, b)), " comm=a?b pid=-2 ptr=0xffffffff81000000 n=5"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for n := range b { // a short record has no values, and no more
-		f.AppendFields(nil, b[:n])
+		NewPrinter(f).Append(nil, b[:n])
 	}
 }
