@@ -15,8 +15,8 @@
 //	}
 //
 // Formats and data come from files and may be hostile: sizes and depths are
-// bounded, a field that lies outside of an event reads as zero, and an
-// expression that cannot be understood leaves an event printed field by field.
+// bounded, and a field that lies outside of an event reads as zero. How an event
+// is printed ([Format.PrintFmt]) is kept as text; a [Printer] prints its fields.
 package event
 
 import (
