@@ -101,7 +101,7 @@ func attrBytes(a *unix.PerfEventAttr) []byte {
 }
 
 // tasks tells of the kernel's maps and of the tasks that run already.
-func (f *file) tasks(root fs.FS, _ uint64) error {
+func (f *file) tasks(root fs.FS) error {
 	if err := f.kernel(root); err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func (e *Engine) Capture(ctx context.Context, c probe.Capture, s probe.Session) 
 			return nil, fmt.Errorf("start the recording: %w", err)
 		}
 	}
-	if err := r.file.tasks(e.Root, r.attrs[0].Sample_type); err != nil {
+	if err := r.file.tasks(e.Root); err != nil {
 		return nil, err
 	}
 	begin := time.Now()

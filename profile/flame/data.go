@@ -50,7 +50,6 @@ type document struct {
 
 // difference is what a comparison found.
 type difference struct {
-	A, B    string   `json:"-"`
 	NameA   string   `json:"a"`
 	NameB   string   `json:"b"`
 	TotalA  int64    `json:"ta"`
@@ -240,7 +239,7 @@ func (t *tree) settle(most int) (factor uint64) {
 			}
 			continue
 		}
-		if !t.forget(step) {
+		if !t.forget() {
 			if out[len(out)-1].slice == 0 {
 				return factor
 			}
@@ -253,7 +252,7 @@ func (t *tree) settle(most int) (factor uint64) {
 }
 
 // forget joins labels that differ only in what a filter needs least.
-func (t *tree) forget(int) bool {
+func (t *tree) forget() bool {
 	ids := map[profile.Labels]int{}
 	to := make([]int, len(t.labels))
 	var labels []profile.Labels

@@ -119,9 +119,7 @@ func (f *File) inOrder(s *stream, yield func(b []byte) bool) error {
 		if len(q.arena) > q.window {
 			// Without rounds, half of it goes: buffers are emptied in turn, so
 			// that what comes next is hardly older.
-			if !q.forced {
-				q.forced = true
-			}
+			q.forced = true
 			times := make([]uint64, len(q.entries))
 			for i := range q.entries {
 				times[i] = q.entries[i].time
