@@ -29,6 +29,11 @@ require (
 )
 
 require (
+	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
+	gonum.org/v1/gonum v0.17.0
+)
+
+require (
 	github.com/anchore/go-lzo v0.1.1
 	github.com/cpuguy83/go-md2man/v2 v2.0.6 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect

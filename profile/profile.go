@@ -15,7 +15,11 @@
 // from the last node to the first sums up totals.
 package profile
 
-import "iter"
+import (
+	"iter"
+	"path"
+	"strings"
+)
 
 // Kind is the kind of code a frame runs in.
 type Kind uint8
@@ -190,4 +194,13 @@ func (f *Frame) Name() string {
 		return f.Func
 	}
 	return "[unknown]"
+}
+
+// Caption is Name, but of a function without one it is at least the name of the
+// module it is in: "[libc.so.6]".
+func (f *Frame) Caption() string {
+	if f.Func == "" && f.Module != "" {
+		return "[" + path.Base(strings.Trim(f.Module, "[]")) + "]"
+	}
+	return f.Name()
 }

@@ -24,12 +24,13 @@ func newProfile(s Streams) *cobra.Command {
 		Use:   "profile",
 		Short: "Turn a recording into the answer: pictures, tables, other formats",
 		Long: `Profile reads perf.data – a file, a pipe, compressed, a folder of --threads – and
-folded stacks. Functions get their names here, from the objects and the kernel
+what other tools write: folded stacks, pprof, speedscope, traces of Chrome and
+Firefox, the text of perf script. Functions get their names here, from the objects and the kernel
 that were recorded, checked by build ID; perf is not needed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newProfileFlame(s), newProfileTop(s), newProfileExport(s))
+	c.AddCommand(newProfileFlame(s), newProfileTop(s), newProfileDiff(s), newProfileExport(s))
 	return c
 }
 
@@ -52,9 +53,12 @@ func (o *profileFlags) load(ctx context.Context, path string) (*profile.Profile,
 	if perfdata.Sniff(head[:n]) {
 		return o.loadPerfData(ctx, path)
 	}
-	p, err := convert.ReadFolded(io.MultiReader(bytes.NewReader(head[:n]), f))
+	p, format, err := convert.Read(io.MultiReader(bytes.NewReader(head[:n]), f))
 	if err != nil {
-		return nil, usagef("%s: it is no perf.data, and as folded stacks it has an error: %w", path, err)
+		if format == convert.Folded {
+			return nil, usagef("%s: it is no perf.data, and as folded stacks it has an error: %w", path, err)
+		}
+		return nil, usagef("%s: %w", path, err)
 	}
 	return p, nil
 }
@@ -184,34 +188,54 @@ func newProfileTop(s Streams) *cobra.Command {
 func newProfileExport(s Streams) *cobra.Command {
 	var o profileFlags
 	var out output
-	format := "folded"
-	folded := convert.FoldedOptions{Event: -1}
+	format := string(convert.Folded)
+	var opt convert.Options
+	all := false
+	var names []string
+	for _, f := range convert.Formats {
+		names = append(names, string(f))
+	}
 	c := &cobra.Command{
 		Use:   "export FILE",
-		Short: "Write a profile in another tool's format",
-		Example: `  ringside profile export --format folded perf.data > stacks.folded
+		Short: "Write a profile in another tool's format: folded, pprof, speedscope, chrome, firefox, perf-script",
+		Long: `Export writes what profile reads – perf.data, and every format that it writes – for
+another tool:
+
+  folded       a line per stack, "main;read;vfs_read 12": flame graph scripts
+  pprof        go tool pprof, Pyroscope, Parca
+  speedscope   speedscope.app
+  chrome       chrome://tracing, Perfetto, the performance panel
+  firefox      profiler.firefox.com
+  perf-script  the text of perf script`,
+		Example: `  ringside profile export perf.data > stacks.folded
+  ringside profile export --format pprof perf.data -o cpu.pb.gz && go tool pprof -top cpu.pb.gz
   ringside profile export --comm --weights perf.data`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if format != "folded" {
-				return usagef("--format %s: use folded", format)
+			if !slices.Contains(convert.Formats, convert.Format(format)) {
+				return usagef("--format %s: use %s", format, strings.Join(names, ", "))
 			}
 			p, err := o.load(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			if folded.Event, err = o.chosen(p); err != nil {
-				return err
+			if opt.Event = -1; !all {
+				if opt.Event, err = o.chosen(p); err != nil {
+					return err
+				}
 			}
 			warnOf(s, p)
-			return out.write(s, func(w io.Writer, _ render.Style) error { return convert.WriteFolded(w, p, folded) })
+			return out.write(s, func(w io.Writer, _ render.Style) error {
+				return convert.Write(w, p, convert.Format(format), opt)
+			})
 		},
 	}
 	o.register(c)
 	c.Flags().StringVarP(&out.path, "output", "o", "", "write to `FILE` instead of standard output")
-	c.Flags().StringVar(&format, "format", format, "folded: a line per stack, \"main;read;vfs_read 12\"")
-	c.Flags().BoolVar(&folded.Comm, "comm", false, "begin each stack with its task")
-	c.Flags().BoolVar(&folded.Weights, "weights", false, "write weights (ns, cycles) instead of counts of samples")
-	c.Flags().BoolVar(&folded.Suffixes, "suffixes", false, "mark kernel frames _[k] and inlined ones _[i]")
+	c.Flags().StringVar(&format, "format", format, strings.Join(names, ", "))
+	c.Flags().BoolVar(&all, "all-events", false, "write all events, not only the one with the most samples")
+	c.Flags().BoolVar(&opt.Folded.Comm, "comm", false, "folded: begin each stack with its task")
+	c.Flags().BoolVar(&opt.Folded.Weights, "weights", false, "folded: write weights (ns, cycles) instead of counts of samples")
+	c.Flags().BoolVar(&opt.Folded.Suffixes, "suffixes", false, "folded: mark kernel frames _[k] and inlined ones _[i]")
 	return c
 }

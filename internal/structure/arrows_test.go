@@ -35,7 +35,8 @@ var rooms = []struct {
 	{"profile/convert", []string{"profile"}},
 	{"profile/perfdata", nil},
 	{"profile/resolve", []string{"profile", "profile/perfdata", "trace/event"}},
-	{"profile/flame", []string{"profile"}},
+	{"profile/compare", []string{"profile"}},
+	{"profile/flame", []string{"profile", "profile/compare"}},
 	{"probe", nil},
 	{"trace/latency", []string{"trace/event", "probe"}},
 	{"probe/tracefs", []string{"probe"}},
@@ -60,7 +61,7 @@ var rooms = []struct {
 	{"internal/dumpjob", []string{"internal/record", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},
 	{"internal/watch", []string{"crash"}},
 	{"internal/triage", []string{"vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/render", []string{"profile", "probe", "tune", "trace/latency", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/render", []string{"profile", "profile/compare", "probe", "tune", "trace/latency", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "klog", "crash", "owner", "diagnose"}},
@@ -68,7 +69,7 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
-		"profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/flame", "trace/event", "trace/tracedat", "trace/latency",
+		"profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/latency",
 		"probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
@@ -80,7 +81,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/flame", "probe", "trace/latency", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/compare", "profile/flame", "probe", "trace/latency", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.

@@ -2,9 +2,7 @@ package flame
 
 import (
 	"cmp"
-	"path"
 	"slices"
-	"strings"
 
 	"ringside/profile"
 )
@@ -67,6 +65,8 @@ type change struct {
 	Low     float64 `json:"lo"`
 	High    float64 `json:"hi"`
 	Verdict string  `json:"v"`
+	// Self is the verdict of the function without what it calls.
+	Self string `json:"sv"`
 }
 
 // Bounds of a page: beyond them small leaves are counted to their callers, and
@@ -284,11 +284,7 @@ func (t *tree) fill(d *document, two bool) {
 		if f.Inlined {
 			inl = 1
 		}
-		name := f.Name()
-		if f.Func == "" && f.Module != "" {
-			name = "[" + path.Base(strings.Trim(f.Module, "[]")) + "]" // at least whose it is
-		}
-		d.Names = append(d.Names, texts.id(name))
+		d.Names = append(d.Names, texts.id(f.Caption()))
 		d.Modules = append(d.Modules, texts.id(f.Module))
 		d.Kinds = append(d.Kinds, int(f.Kind))
 		d.Inlined = append(d.Inlined, inl)

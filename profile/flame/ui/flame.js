@@ -77,7 +77,7 @@
       el("details", {className: "warn", id: "losses"}, el("summary", {}, notes[0] + " – and " + (notes.length - 1) + " more"), ...notes.slice(1).map(t => el("div", {}, t))));
   }
   if (m.diff) {
-    app.append(el("p", {id: "verdict"}, el("b", {}, m.diff.verdict), " · A: " + m.diff.a + " · B: " + m.diff.b), ...m.diff.why.map(t => el("div", {className: "facts"}, t)));
+    app.append(el("p", {id: "verdict", className: m.diff.verdict}, el("b", {}, m.diff.verdict), " · A: " + m.diff.a + " · B: " + m.diff.b), el("ul", {className: "why"}, ...m.diff.why.map(t => el("li", {}, t))));
   }
   const tableToggle = toggle("show-table", "table", "the same as a table (t)", on => { view = on ? "table" : "graph"; show(); });
   app.append(el("div", {className: "bar"}, search, matched,
@@ -206,7 +206,7 @@
       const a = root.a ? n.a / root.a : 0, b = root.b ? n.b / root.b : 0;
       lines.push("A " + percent(a) + " → B " + percent(b) + " (" + (b >= a ? "+" : "−") + percent(Math.abs(b - a)) + ")" + (fate(n) ? ", " + fate(n) : ""));
       const c = n.frame >= 0 && m.diff.functions[m.name(n.frame) + "\u0000" + m.module(n.frame)];
-      if (c) lines.push("function in all stacks: " + percent(c.a) + " → " + percent(c.b) + ", difference within [" + percent(c.lo) + ", " + percent(c.hi) + "], 95 %: " + c.v);
+      if (c) lines.push("function in all stacks: " + percent(c.a) + " → " + percent(c.b) + ", difference within [" + percent(c.lo) + ", " + percent(c.hi) + "], 95 %: " + c.v + (c.sv && c.sv !== c.v ? " · by itself: " + c.sv : ""));
     } else {
       lines.push(percent(root.a ? n.a / root.a : 0) + " · " + amount(n.a, d.unit) + (n.sa ? " · itself " + percent(n.sa / root.a) : ""));
     }
