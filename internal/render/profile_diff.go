@@ -61,7 +61,7 @@ func ProfileDiffTable(w io.Writer, d ProfileDiff, st Style) error {
 		if f.Kind == "" {
 			total = ""
 		}
-		r := role(faint)
+		r := faint
 		if f.Self.Verdict.Up() || f.Self.Verdict.Down() {
 			r = strong
 		}

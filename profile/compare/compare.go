@@ -177,7 +177,7 @@ func Compare(a, b []*profile.Profile, o Options) (*Result, error) {
 		return nil, fmt.Errorf("side B: %w", err)
 	}
 	if ea.Unit != eb.Unit {
-		return nil, fmt.Errorf("A counts %s (%s), B counts %s (%s); choose events with one unit", ea.Unit, ea.Name, eb.Unit, eb.Name)
+		return nil, fmt.Errorf("the first side counts %s (%s), the second %s (%s); choose events with one unit", ea.Unit, ea.Name, eb.Unit, eb.Name)
 	}
 	t := newTable(o.By)
 	r := &Result{Event: ea.Name, Unit: ea.Unit, By: o.By, Confidence: o.Confidence}
