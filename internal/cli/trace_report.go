@@ -4,13 +4,15 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"iter"
+	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"ringside/internal/render"
 	"ringside/trace/event"
+	"ringside/trace/report"
 	"ringside/trace/tracedat"
 )
 
@@ -18,104 +20,171 @@ func newTraceReport(s Streams) *cobra.Command {
 	var out output
 	var name string
 	var only []string
+	var opt report.Options
 	c := &cobra.Command{
-		Use:   "report FILE",
-		Short: "Print the events, one per line, with their fields",
-		Args:  cobra.ExactArgs(1),
+		Use:   "report FILE...",
+		Short: "Print the events, one per line, as trace-cmd report does",
+		Long: `Report prints the events of all buffers in the order of time, in the words of
+their own formats: task, CPU, time, name, text. Several files, such as those of a
+host and its guests, are merged; each line then begins with its file's name.`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			f, end, err := openTrace(args[0])
-			if err != nil {
-				return err
-			}
-			defer end()
-			b, err := buffer(f, name)
-			if err != nil {
-				return err
-			}
-			var want func(int) bool
-			if len(only) > 0 {
-				want = wants(f, func(x *event.Format) bool {
-					return slices.Contains(only, x.Name) || slices.Contains(only, x.System+":"+x.Name) || slices.Contains(only, x.System)
-				})
-			}
-			return out.write(s, func(w io.Writer, _ render.Style) error {
-				bw := bufio.NewWriterSize(w, 256<<10)
-				p := linePrinter{file: f, formats: map[*event.Format]lineFormat{}, comms: map[int]string{}}
-				var line []byte
-				var failed error
-				loss, err := b.Each(want, func(r *event.Record) bool {
-					line = p.append(line[:0], r)
-					_, failed = bw.Write(line)
-					return failed == nil
-				})
-				if err == nil {
-					err = failed
-				}
-				if loss.Events > 0 || loss.Gaps > 0 {
-					fmt.Fprintf(s.Err, "ringside: %d events are missing in %d places\n", loss.Events, loss.Gaps)
-				}
+			var files []*tracedat.File
+			for _, path := range args {
+				f, end, err := openTrace(path)
 				if err != nil {
 					return err
 				}
-				return bw.Flush()
-			})
+				defer end()
+				files = append(files, f)
+			}
+			r := eventReport{names: args, files: files, events: only, opt: opt}
+			if err := r.choose(name); err != nil {
+				return err
+			}
+			return out.write(s, func(w io.Writer, _ render.Style) error { return r.write(w, s.Err) })
 		},
 	}
 	c.Flags().StringVarP(&out.path, "output", "o", "", "write to `FILE` instead of standard output")
-	c.Flags().StringVar(&name, "buffer", "", "the trace instance `NAME`; default: the first with events")
+	c.Flags().StringVar(&name, "buffer", "", "only the trace instance `NAME`")
 	c.Flags().StringSliceVar(&only, "events", nil, "only these: a name, system:name or a system")
+	c.Flags().BoolVar(&opt.Nanoseconds, "ns", false, "print nine digits of a second instead of six")
+	c.Flags().BoolVar(&opt.Fields, "fields", false, "print the events' fields, name=value, instead of their own words")
 	return c
 }
 
-// A linePrinter writes events as lines: task, CPU, time, name, fields.
-type linePrinter struct {
-	file    *tracedat.File
-	formats map[*event.Format]lineFormat
-	comms   map[int]string
+// An eventReport prints the events of recordings.
+type eventReport struct {
+	names  []string
+	files  []*tracedat.File
+	events []string
+	opt    report.Options
+
+	buffers []reportBuffer
+	width   int // of the longest label; 0 where lines have none
 }
 
-type lineFormat struct {
-	name   string
-	pid    event.Number
-	fields *event.Printer
+// reportBuffer is a buffer of a report.
+type reportBuffer struct {
+	file  *tracedat.File
+	buf   *tracedat.Buffer
+	label string // what its lines begin with
+	loss  tracedat.Loss
+	err   error
 }
 
-// append appends a line.
-func (p *linePrinter) append(b []byte, r *event.Record) []byte {
-	if r.Format == nil {
-		b = fmt.Appendf(b, "%16s-%-6d [%03d] %6d.%09d: ", "?", 0, r.CPU, r.Time/1e9, r.Time%1e9)
-		return fmt.Appendf(b, "unknown: % x\n", r.Data)
+// choose collects the buffers: all, those of files first, then instances; or the
+// one of a name.
+func (r *eventReport) choose(name string) error {
+	if name != "" {
+		if len(r.files) > 1 {
+			return usagef("--buffer takes one recording")
+		}
+		b, err := buffer(r.files[0], name)
+		r.buffers = []reportBuffer{{file: r.files[0], buf: b}}
+		return err
 	}
-	f, ok := p.formats[r.Format]
-	if !ok {
-		f = lineFormat{": " + r.Format.Name + ":", r.Format.Uint("common_pid"), event.NewPrinter(r.Format)}
-		p.formats[r.Format] = f
-	}
-	pid := int(f.pid.Int(r.Data))
-	comm, ok := p.comms[pid]
-	if !ok {
-		comm = fmt.Sprintf("%16s-%d", p.file.Catalog.Comm(pid), pid)
-		if len(p.comms) < 1<<20 {
-			p.comms[pid] = comm
+	var instances []reportBuffer
+	for i, f := range r.files {
+		for j := range f.Buffers {
+			b := reportBuffer{file: f, buf: &f.Buffers[j], label: f.Buffers[j].Name}
+			if b.label != "" {
+				instances = append(instances, b)
+				continue
+			}
+			if len(r.files) > 1 {
+				b.label = filepath.Base(r.names[i])
+			}
+			r.buffers = append(r.buffers, b)
 		}
 	}
-	b = append(b, comm...)
-	b = append(b, " ["...)
-	b = appendPadded(b, uint64(r.CPU), 3, '0')
-	b = append(b, "] "...)
-	b = appendPadded(b, r.Time/1e9, 6, ' ')
-	b = append(b, '.')
-	b = appendPadded(b, r.Time%1e9, 9, '0')
-	b = append(b, f.name...)
-	return append(f.fields.Append(b, r.Data), '\n')
+	r.buffers = append(r.buffers, instances...)
+	for _, b := range r.buffers {
+		r.width = max(r.width, len(b.label))
+	}
+	if len(r.buffers) == 0 && !slices.ContainsFunc(r.files, func(f *tracedat.File) bool { return f.Latency }) {
+		return usagef("the recording has no events")
+	}
+	return nil
 }
 
-// appendPadded appends a number with what fills it up in front.
-func appendPadded(b []byte, v uint64, width int, fill byte) []byte {
-	var digits [20]byte
-	d := strconv.AppendUint(digits[:0], v, 10)
-	for n := len(d); n < width; n++ {
-		b = append(b, fill)
+// label appends what a line of a buffer begins with.
+func (r *eventReport) label(b []byte, label string) []byte {
+	switch {
+	case r.width == 0:
+		return b
+	case label == "":
+		return fmt.Appendf(b, "%*s  ", r.width, "")
 	}
-	return append(b, d...)
+	return fmt.Appendf(b, "%*s: ", r.width, label)
+}
+
+func (r *eventReport) write(w, warn io.Writer) error {
+	out := bufio.NewWriterSize(w, 256<<10)
+	for i, f := range r.files {
+		label := ""
+		if len(r.files) > 1 {
+			label = string(r.label(nil, filepath.Base(r.names[i])))
+		}
+		fmt.Fprintf(out, "%scpus=%d\n", label, f.CPUs)
+	}
+	var streams []iter.Seq[*report.Event]
+	var reports []*report.Report
+	var labels [][]byte
+	for i := range r.buffers {
+		b := &r.buffers[i]
+		streams = append(streams, b.stream(r.events))
+		reports = append(reports, report.New(b.file.Catalog, r.opt))
+		labels = append(labels, r.label(nil, b.label))
+	}
+	var line []byte
+	var failed error
+	tracedat.Merge(streams, func(e *report.Event) uint64 { return e.Time }, func(i int, e *report.Event) bool {
+		line = reports[i].Append(append(line[:0], labels[i]...), e)
+		_, failed = out.Write(line)
+		return failed == nil
+	})
+	var loss tracedat.Loss
+	for _, b := range r.buffers {
+		if failed == nil {
+			failed = b.err
+		}
+		loss.Events, loss.Gaps, loss.Problems = loss.Events+b.loss.Events, loss.Gaps+b.loss.Gaps, append(loss.Problems, b.loss.Problems...)
+	}
+	if failed != nil {
+		return failed
+	}
+	if loss.Events > 0 || loss.Gaps > 0 {
+		fmt.Fprintf(warn, "ringside: %d events are missing in %d places\n", loss.Events, loss.Gaps)
+	}
+	for _, f := range r.files {
+		loss.Problems = append(loss.Problems, f.Problems...)
+	}
+	for _, rep := range reports {
+		for _, err := range rep.Problems() {
+			loss.Problems = append(loss.Problems, err.Error())
+		}
+	}
+	for _, p := range loss.Problems {
+		fmt.Fprintln(warn, "ringside:", p)
+	}
+	return out.Flush()
+}
+
+// stream is the buffer's events, leaf functions joined.
+func (b *reportBuffer) stream(events []string) iter.Seq[*report.Event] {
+	var want func(int) bool
+	if len(events) > 0 {
+		want = wants(b.file, func(x *event.Format) bool {
+			return slices.Contains(events, x.Name) || slices.Contains(events, x.System+":"+x.Name) || slices.Contains(events, x.System)
+		})
+	}
+	return func(yield func(*report.Event) bool) {
+		goes := true
+		add, flush := report.Leaves(b.file.Catalog, yield)
+		b.loss, b.err = b.buf.Each(want, func(rec *event.Record) bool { goes = add(rec); return goes })
+		if goes {
+			flush()
+		}
+	}
 }

@@ -31,6 +31,7 @@ type Catalog struct {
 type symbol struct {
 	address uint64
 	name    string
+	module  string // " [name]", or empty
 }
 
 const (
@@ -83,28 +84,51 @@ func (c *Catalog) Formats() []*Format {
 func (c *Catalog) AddSymbols(text string) {
 	for line := range strings.Lines(text) {
 		addr, rest, _ := strings.Cut(line, " ")
-		_, name, _ := strings.Cut(rest, " ")
+		kind, name, _ := strings.Cut(rest, " ")
 		name, module, found := strings.Cut(strings.TrimSpace(name), "\t")
 		if found {
-			name += " " + module
+			module = " " + module
+		}
+		// An absolute symbol is the offset of a per-CPU variable; "$x" marks a
+		// change of the instruction set.
+		if kind == "A" || kind == "a" || strings.HasPrefix(name, "$") {
+			continue
 		}
 		if at, err := strconv.ParseUint(addr, 16, 64); err == nil && name != "" {
-			c.symbols = append(c.symbols, symbol{at, name})
+			c.symbols = append(c.symbols, symbol{at, name, module})
 		}
 	}
 	slices.SortStableFunc(c.symbols, func(a, b symbol) int { return cmp.Compare(a.address, b.address) })
 }
 
-// Symbol returns the function that an address is in, and how far.
+// Symbol returns the function that an address is in, with its module, and how
+// far.
 func (c *Catalog) Symbol(addr uint64) (name string, offset uint64, ok bool) {
+	s := c.symbol(addr)
+	if s == nil {
+		return "", 0, false
+	}
+	return s.name + s.module, addr - s.address, true
+}
+
+// Function is Symbol without the module.
+func (c *Catalog) Function(addr uint64) (name string, offset uint64, ok bool) {
+	s := c.symbol(addr)
+	if s == nil {
+		return "", 0, false
+	}
+	return s.name, addr - s.address, true
+}
+
+func (c *Catalog) symbol(addr uint64) *symbol {
 	i, exact := slices.BinarySearchFunc(c.symbols, addr, func(s symbol, a uint64) int { return cmp.Compare(s.address, a) })
 	if !exact {
 		i--
 	}
 	if i < 0 || c.symbols[i].address == 0 {
-		return "", 0, false
+		return nil
 	}
-	return c.symbols[i].name, addr - c.symbols[i].address, true
+	return &c.symbols[i]
 }
 
 // AddPrintk reads the table of printk formats: "0xaddress : "text"".
@@ -137,6 +161,12 @@ func (c *Catalog) AddComms(text string) {
 			}
 		}
 	}
+}
+
+// Knows says whether the recording saved a task's name.
+func (c *Catalog) Knows(pid int) bool {
+	_, ok := c.comms[pid]
+	return ok || pid == 0
 }
 
 // Comm returns a task's name as the recording saved it.

@@ -19,7 +19,7 @@ func TestPrinter(t *testing.T) {
 	binary.LittleEndian.PutUint32(b[24:], 0xfffffffe)
 	binary.LittleEndian.PutUint64(b[32:], 0xffffffff81000000)
 	binary.LittleEndian.PutUint32(b[40:], 5)
-	if got, want := string(NewPrinter(f).Append(nil, b)), " comm=a?b pid=-2 ptr=0xffffffff81000000 n=5"; got != want {
+	if got, want := string(NewPrinter(f).Append(nil, b)), " comm=ARRAY[61, 1b, 62, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00, 00] pid=-2 ptr=0xffffffff81000000 n=5"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for n := range b { // a short record has no values, and no more

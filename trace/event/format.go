@@ -16,7 +16,8 @@
 //
 // Formats and data come from files and may be hostile: sizes and depths are
 // bounded, and a field that lies outside of an event reads as zero. How an event
-// is printed ([Format.PrintFmt]) is kept as text; a [Printer] prints its fields.
+// is printed ([Format.PrintFmt]) is kept as text, which package printfmt
+// understands; a [Printer] prints the fields as they are.
 package event
 
 import (
@@ -35,6 +36,9 @@ type Record struct {
 	// Format is the layout of Data; nil for an event that the recording does not
 	// describe.
 	Format *Format
+	// Missed is how many events are missing in front of this one on its CPU; -1
+	// where nobody counted them.
+	Missed int64
 	// Data is the event from common_type on. It is only valid until the next
 	// record is read.
 	Data []byte
@@ -102,6 +106,9 @@ func ParseFormat(system, text string, layout Layout) (*Format, error) {
 	}
 	f := &Format{System: system, ID: -1, Layout: layout}
 	n := 0
+	// What it prints comes last and may have several lines.
+	text, print, _ := strings.Cut(text, "\nprint fmt:")
+	f.PrintFmt = strings.TrimSpace(print)
 	for line := range strings.Lines(text) {
 		n++
 		line = strings.TrimSpace(line)
@@ -123,8 +130,6 @@ func ParseFormat(system, text string, layout Layout) (*Format, error) {
 				return nil, fmt.Errorf("event format of %q, line %d: more than %d fields", f.Name, n, maxFields)
 			}
 			f.Fields = append(f.Fields, field)
-		case "print fmt":
-			f.PrintFmt = strings.TrimSpace(value)
 		}
 	}
 	if f.Name == "" || f.ID < 0 {
@@ -178,7 +183,7 @@ func parseField(text string, layout Layout) (Field, error) {
 	case f.Array == Fixed && count > 0 && f.Size%count == 0:
 		f.Elem = f.Size / count
 	case f.Array == Fixed && f.Size == 0, f.Array == Dynamic, f.Array == DynamicRel, f.Array == Fixed:
-		f.Elem = typeSize(f.Type, layout)
+		f.Elem, _ = TypeSize(strings.Fields(f.Type), layout)
 	default:
 		f.Elem = f.Size
 	}
@@ -188,18 +193,14 @@ func parseField(text string, layout Layout) (Field, error) {
 	return f, nil
 }
 
-// typeSize is the size of a C type as far as formats use them.
-func typeSize(t string, layout Layout) int {
-	size, _ := cType(strings.Fields(t), layout)
-	return size
-}
-
-// cType returns size and signedness of a C type given as words.
-func cType(words []string, layout Layout) (size int, signed bool) {
+// TypeSize returns the size of a C type given as words, as far as formats use
+// them, and whether it has a sign.
+func TypeSize(words []string, layout Layout) (size int, signed bool) {
 	size, signed = 4, true
+	long := false
 	for _, w := range words {
 		switch strings.TrimLeft(w, "_") {
-		case "unsigned":
+		case "unsigned", "dev_t":
 			signed = false
 		case "char":
 			size = 1
@@ -218,12 +219,13 @@ func cType(words []string, layout Layout) (size int, signed bool) {
 		case "s64", "int64_t", "loff_t", "ktime_t":
 			size = 8
 		case "long", "ssize_t":
-			if size == layout.LongSize { // long long
+			if long {
 				size = 8
 			} else {
 				size = layout.LongSize
 			}
-		case "size_t":
+			long = true
+		case "size_t", "uintptr_t", "ino_t":
 			size, signed = layout.LongSize, false
 		}
 		if strings.HasSuffix(w, "*") {
@@ -299,7 +301,23 @@ func (n Number) Uint(data []byte) uint64 {
 // Int is Uint as a signed number.
 func (n Number) Int(data []byte) int64 { return int64(n.Uint(data)) }
 
+// Int reads a number of 1, 2, 4 or 8 bytes, extended by its sign if it has one.
+// Of any other length it is zero.
+func (l Layout) Int(b []byte, signed bool) uint64 { return readInt(b, signed, l.BigEndian) }
+
 func readInt(b []byte, signed, big bool) uint64 {
+	if !big { // as nearly all are
+		switch len(b) {
+		case 4:
+			if v := binary.LittleEndian.Uint32(b); signed {
+				return uint64(int64(int32(v)))
+			} else {
+				return uint64(v)
+			}
+		case 8:
+			return binary.LittleEndian.Uint64(b)
+		}
+	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if big {
 		order = binary.BigEndian

@@ -31,6 +31,8 @@ type File struct {
 	// Compression is "none", "zstd" or "zlib".
 	Compression string
 	Uname       string
+	// CPUs is how many CPUs were recorded.
+	CPUs int
 	// CPUStats is what the kernel counted for each CPU, as text.
 	CPUStats []string
 	// Latency is the text of a latency tracer, which has no events.
@@ -80,6 +82,7 @@ const (
 	optUname
 	_
 	optOffset
+	optCPUCount     = 8
 	optTSC2NSEC     = 14
 	optHeaderInfo   = 16
 	optFtraceEvents = 17
@@ -166,6 +169,7 @@ func (f *File) linear(s *event.Source) error {
 	if err != nil || cpus > maxCPUs {
 		return errors.Join(fmt.Errorf("number of CPUs: %d", cpus), err)
 	}
+	f.CPUs = int(cpus)
 	tag, err := s.Bytes(10)
 	if err != nil {
 		return fmt.Errorf("options: %w", err)
@@ -262,6 +266,10 @@ func (f *File) describe(id uint16, data []byte) {
 		f.Uname = strings.TrimRight(string(data), "\x00")
 	case optCPUStat:
 		f.CPUStats = append(f.CPUStats, strings.TrimRight(string(data), "\x00"))
+	case optCPUCount:
+		if n, err := s.U32(); err == nil {
+			f.CPUs = int(min(n, maxCPUs))
+		}
 	case optOffset:
 		text := strings.TrimRight(string(data), "\x00")
 		if _, err := fmt.Sscan(text, &f.offset); err != nil {

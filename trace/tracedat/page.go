@@ -123,6 +123,9 @@ type cursor struct {
 	rest []byte // of the current page
 	ts   uint64
 	cpu  int
+	// missed is how many events are missing in front of the next one; -1 where
+	// nobody counted them.
+	missed int64
 
 	data []byte
 	id   int
@@ -169,12 +172,14 @@ func (c *cursor) load() bool {
 	body := c.page[head:n]
 	if commit&missed != 0 {
 		c.loss.Gaps++
+		c.missed = -1
 		if commit&counted != 0 && size+c.layout.LongSize <= len(body) {
 			if c.layout.LongSize == 8 {
-				c.loss.Events += c.order.Uint64(body[size:])
+				c.missed = int64(c.order.Uint64(body[size:]))
 			} else {
-				c.loss.Events += uint64(c.order.Uint32(body[size:]))
+				c.missed = int64(c.order.Uint32(body[size:]))
 			}
+			c.loss.Events += uint64(c.missed)
 		}
 	}
 	c.rest = body[:min(size, len(body))]
@@ -286,7 +291,8 @@ func (b *Buffer) Each(want func(id int) bool, yield func(*event.Record) bool) (L
 	var rec event.Record
 	for len(heap) > 0 {
 		c := heap[0]
-		rec = event.Record{Time: f.time(c.ts), CPU: c.cpu, Data: c.data}
+		rec = event.Record{Time: f.time(c.ts), CPU: c.cpu, Missed: c.missed, Data: c.data}
+		c.missed = 0
 		if c.id < len(f.formats) {
 			rec.Format = f.formats[c.id]
 		}

@@ -1,0 +1,157 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ulikunitz/xz"
+
+	"ringside/trace/event"
+	"ringside/trace/tracedat"
+)
+
+// rules are where Ringside prints other words than trace-cmd 3.1.6 on purpose:
+// each makes of trace-cmd's line what Ringside should print.
+var rules = []func(theirs, ours string) string{
+	// The format of sched_switch names each state of a task. trace-cmd prints
+	// letters of its own, which are those of older kernels.
+	func(theirs, _ string) string {
+		return state.ReplaceAllStringFunc(theirs, strings.NewReplacer("W", "I", "X", "Z", "Z", "X", "x", "P").Replace)
+	},
+	// Of a timer trace-cmd prints the same flags always, whichever are set.
+	func(theirs, ours string) string {
+		head, flags, ok := strings.Cut(theirs, " flags=")
+		if !ok || flags != "D|P|I" || !strings.Contains(head, " timer_start: ") || !strings.HasPrefix(ours, head+" flags=") {
+			return theirs
+		}
+		return ours
+	},
+	// The reports of the corpus were made to name no machine.
+	func(theirs, _ string) string { return strings.ReplaceAll(theirs, "=/srv/loadgen/", "=/tmp/perflab/") },
+}
+
+var state = regexp.MustCompile(`\] [A-Za-z|]+ ==> `)
+
+func open(t testing.TB, path string) *tracedat.File {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := tracedat.Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// text is the report of a recording, without its first line.
+func text(t testing.TB, f *tracedat.File, o Options) []byte {
+	t.Helper()
+	width := 0
+	for i := range f.Buffers {
+		width = max(width, len(f.Buffers[i].Name))
+	}
+	var streams []iter.Seq[*Event]
+	var reports []*Report
+	for i := range f.Buffers {
+		reports = append(reports, New(f.Catalog, o))
+		streams = append(streams, func(yield func(*Event) bool) {
+			add, flush := Leaves(f.Catalog, yield)
+			if _, err := f.Buffers[i].Each(nil, add); err != nil {
+				t.Error(err)
+			}
+			flush()
+		})
+	}
+	var b []byte
+	tracedat.Merge(streams, func(e *Event) uint64 { return e.Time }, func(i int, e *Event) bool {
+		switch {
+		case width > 0 && f.Buffers[i].Name != "":
+			b = fmt.Appendf(b, "%*s: ", width, f.Buffers[i].Name)
+		case width > 0:
+			b = fmt.Appendf(b, "%*s  ", width, "")
+		}
+		b = reports[i].Append(b, e)
+		return true
+	})
+	return b
+}
+
+// TestReport holds the lines of the corpus's recordings against those of
+// trace-cmd report.
+func TestReport(t *testing.T) {
+	corpus := os.Getenv("RINGSIDE_CORPUS")
+	if corpus == "" {
+		t.Skip("RINGSIDE_CORPUS is not set: no recordings to print")
+	}
+	same, ruled, all := 0, 0, 0
+	for _, name := range []string{"sched_v6", "default", "guest-sched_v7", "guest-func_v7", "guest-fgraph_v7", "guest-inst_v7"} {
+		f := open(t, filepath.Join(corpus, "trace", name+".dat"))
+		got := strings.Split(fmt.Sprintf("cpus=%d\n%s", f.CPUs, text(t, f, Options{})), "\n")
+		packed, err := os.Open(filepath.Join(corpus, "trace", name+".report.txt.xz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := xz.NewReader(bufio.NewReader(packed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := bufio.NewScanner(x)
+		n, bad := 0, 0
+		for ; s.Scan(); n++ {
+			want := s.Text()
+			line := ""
+			if n < len(got) {
+				line = got[n]
+			}
+			if line == want {
+				same++
+				continue
+			}
+			// trace-cmd takes the exit behind lost events for that of the entry in
+			// front of them, and does not say what was lost.
+			if n+2 < len(got) && strings.HasSuffix(got[n+1], " EVENTS DROPPED]") && strings.HasSuffix(line, "() {") && strings.HasSuffix(want, "();") {
+				got = append(got[:n+1], got[n+3:]...)
+				ruled++
+				continue
+			}
+			for _, r := range rules {
+				want = r(want, line)
+			}
+			if line == want {
+				ruled++
+			} else if bad++; bad < 5 {
+				t.Errorf("%s, line %d:\n%q, trace-cmd has\n%q", name, n+1, line, want)
+			}
+		}
+		packed.Close()
+		all += n
+		if n != len(got)-1 {
+			t.Errorf("%s: %d lines, trace-cmd has %d", name, len(got)-1, n)
+		}
+	}
+	t.Logf("of %d lines of trace-cmd report %.2f %% are the same, %.3f %% with the rules", all, 100*float64(same)/float64(all), 100*float64(same+ruled)/float64(all))
+	if same*1000 < all*997 || same+ruled < all {
+		t.Errorf("%d of %d lines are the same, %d by the rules", same, all, ruled)
+	}
+}
+
+func TestUnknownAndMissed(t *testing.T) {
+	c := event.NewCatalog(event.Layout{LongSize: 8})
+	got := string(New(c, Options{Nanoseconds: true}).Append(nil, &Event{Record: &event.Record{Time: 1_000_000_123, CPU: 3, Missed: 7, Data: []byte{1, 0xab}}}))
+	if want := "CPU:3 [7 EVENTS DROPPED]\n           <...>--1    [003]     1.000000123: [UNKNOWN EVENT] 01 ab\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	got = string(New(c, Options{Ticks: true}).Append(nil, &Event{Record: &event.Record{Time: 12345, Missed: -1}}))
+	if want := "CPU:0 [EVENTS DROPPED]\n           <...>--1    [000]        12345: [UNKNOWN EVENT]\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
