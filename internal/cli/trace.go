@@ -69,19 +69,13 @@ func headOfTrace(schema string, f *tracedat.File, b *tracedat.Buffer) render.Tra
 	return render.TraceHead{Schema: schema, Kernel: f.Uname, Clock: b.Clock, Buffer: b.Name, Problems: slices.Clone(f.Problems)}
 }
 
-// wants makes a filter by number out of one by format.
-func wants(f *tracedat.File, want func(*event.Format) bool) func(int) bool {
+// wants makes a filter by number out of one by name.
+func wants(f *tracedat.File, want func(event.Head) bool) func(int) bool {
 	ids := map[int]bool{}
-	most := 0
-	for _, x := range f.Catalog.Formats() {
-		ids[x.ID] = want(x)
-		most = max(most, x.ID)
+	for _, h := range f.Catalog.Heads() {
+		ids[h.ID] = want(h)
 	}
-	table := make([]bool, most+1)
-	for id, ok := range ids {
-		table[id] = ok
-	}
-	return func(id int) bool { return id < len(table) && table[id] }
+	return func(id int) bool { return ids[id] }
 }
 
 func newTraceLatency(s Streams) *cobra.Command {
@@ -111,8 +105,8 @@ func newTraceLatency(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a := latency.New(f.Catalog.Formats(), latency.Options{Worst: max(worst, 1), Comm: f.Catalog.Comm})
-			loss, err := b.Each(wants(f, a.Wants), func(r *event.Record) bool { a.Add(r); return true })
+			a := latency.New(f.Catalog, latency.Options{Worst: max(worst, 1)})
+			loss, err := b.Each(a.Wants, func(r *event.Record) bool { a.Add(r); return true })
 			if err != nil {
 				return usagef("%s: %w", args[0], err)
 			}
@@ -135,67 +129,4 @@ func newTraceLatency(s Streams) *cobra.Command {
 	c.Flags().StringSliceVar(&kinds, "kind", nil, "only these: "+strings.Join(latency.Kinds, ", "))
 	c.Flags().IntVar(&worst, "worst", worst, "how many of the longest are told")
 	return c
-}
-
-func newTraceSummary(s Streams) *cobra.Command {
-	var out output
-	c := &cobra.Command{
-		Use: "summary FILE", Short: "Count the events by type and CPU, and say what was lost", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			f, end, err := openTrace(args[0])
-			if err != nil {
-				return err
-			}
-			defer end()
-			if _, err := buffer(f, ""); err != nil {
-				return err
-			}
-			doc := render.TraceSummary{TraceHead: headOfTrace(render.TraceSummarySchemaID, f, &f.Buffers[0]), Compression: f.Compression}
-			buffers, names, cpus := map[string]uint64{}, map[*event.Format]uint64{}, map[int]uint64{}
-			last := uint64(0)
-			for i := range f.Buffers {
-				b := &f.Buffers[i]
-				n := uint64(0)
-				loss, err := b.Each(nil, func(r *event.Record) bool {
-					if doc.Events == 0 || r.Time < doc.Begin {
-						doc.Begin = r.Time
-					}
-					last = max(last, r.Time)
-					doc.Events++
-					n++
-					names[r.Format]++
-					cpus[r.CPU]++
-					return true
-				})
-				if err != nil {
-					return usagef("%s: %w", args[0], err)
-				}
-				doc.Lost, doc.Gaps, doc.Problems = doc.Lost+loss.Events, doc.Gaps+loss.Gaps, append(doc.Problems, loss.Problems...)
-				name := b.Name
-				if name == "" {
-					name = "top"
-				}
-				buffers[name] += n
-			}
-			doc.Span = time.Duration(last - doc.Begin)
-			byEvent, byCPU := map[string]uint64{}, map[string]uint64{}
-			for x, n := range names {
-				byEvent[eventName(x)] += n
-			}
-			for cpu, n := range cpus {
-				byCPU["CPU "+strconv.Itoa(cpu)] = n
-			}
-			doc.Buffers, doc.ByEvent, doc.ByCPU = render.NewTraceCounts(buffers), render.NewTraceCounts(byEvent), render.NewTraceCounts(byCPU)
-			return out.show(s, doc, func(w io.Writer, st render.Style) error { return render.TraceSummaryReport(w, doc, st) })
-		},
-	}
-	out.flags(c, false)
-	return c
-}
-
-func eventName(f *event.Format) string {
-	if f == nil {
-		return "an event that is not described"
-	}
-	return f.System + ":" + f.Name
 }

@@ -175,7 +175,7 @@ func (r *eventReport) write(w, warn io.Writer) error {
 func (b *reportBuffer) stream(events []string) iter.Seq[*report.Event] {
 	var want func(int) bool
 	if len(events) > 0 {
-		want = wants(b.file, func(x *event.Format) bool {
+		want = wants(b.file, func(x event.Head) bool {
 			return slices.Contains(events, x.Name) || slices.Contains(events, x.System+":"+x.Name) || slices.Contains(events, x.System)
 		})
 	}

@@ -57,12 +57,14 @@ func (p *printer) traceHead(h TraceHead) {
 // TraceLatency is the latencies of a recording.
 type TraceLatency struct {
 	TraceHead
-	// Kinds by name: runq, wakeup, irq, softirq, softirq_wait, block, syscall, lock.
+	// Kinds by name: runq, wakeup, irq, softirq, softirq_wait, irq_off,
+	// preempt_off, block, syscall, lock.
 	Kinds map[string]latency.Latency `json:"kinds"`
 }
 
 var latencyTitles = map[string]string{
 	latency.RunQueue: "Run queue: runnable until on a CPU", latency.Wakeup: "Wake-up: woken until on a CPU",
+	latency.IRQOff: "Interrupts disabled", latency.PreemptOff: "Preemption disabled",
 	latency.IRQ: "Interrupt handlers", latency.SoftIRQ: "Softirqs", latency.SoftIRQWait: "Softirqs: raised until entered",
 	latency.Block: "Block requests: issued until completed", latency.Syscall: "System calls", latency.Lock: "Contended locks",
 }
@@ -88,6 +90,9 @@ func TraceLatencyReport(w io.Writer, t TraceLatency, st Style) error {
 				break
 			}
 			p.line("  %10d %10s %10s  %s", x.N, brief(x.Total), brief(x.Max), x.Name)
+		}
+		for _, x := range l.ByCgroup[:min(8, len(l.ByCgroup))] {
+			p.line("  %10d %10s %10s  cgroup %s", x.N, brief(x.Total), brief(x.Max), x.Name)
 		}
 		for _, s := range l.Worst {
 			p.line("  %10s  at %.6f  CPU %d  %s%s", brief(s.Latency), float64(s.Begin)/1e9, s.CPU, s.What, story(s))

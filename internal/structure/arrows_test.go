@@ -40,7 +40,8 @@ var rooms = []struct {
 	{"profile/compare", []string{"profile"}},
 	{"profile/flame", []string{"profile", "profile/compare"}},
 	{"probe", nil},
-	{"trace/latency", []string{"trace/event", "probe"}},
+	{"trace/sched", []string{"trace/event"}},
+	{"trace/latency", []string{"trace/event", "trace/sched", "probe"}},
 	{"probe/tracefs", []string{"probe"}},
 	{"probe/perfevent", []string{"probe", "probe/tracefs"}},
 	{"probe/aggregate", []string{"probe", "probe/tracefs"}},
@@ -71,7 +72,7 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
-		"profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/report", "trace/latency",
+		"profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/report", "trace/latency", "trace/sched",
 		"probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
@@ -83,7 +84,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "trace/printfmt", "trace/report", "profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/compare", "profile/flame", "probe", "trace/latency", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "trace/printfmt", "trace/report", "profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/compare", "profile/flame", "probe", "trace/latency", "trace/sched", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.

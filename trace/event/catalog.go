@@ -2,7 +2,6 @@ package event
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -13,7 +12,9 @@ import (
 	"strings"
 )
 
-// Catalog is what a recording says about its events.
+// Catalog is what a recording says about its events. It holds some thousands of
+// formats and some hundred thousand symbols, few of which are ever asked for:
+// they are read when they are. A Catalog is for one goroutine.
 type Catalog struct {
 	Layout   Layout
 	PageSize int
@@ -21,11 +22,27 @@ type Catalog struct {
 	Version string
 
 	formats map[int]*Format
+	pending map[int]pending // formats that nobody has asked for
 	symbols []symbol
-	printk  map[uint64]string
-	comms   map[int]string
+	// kallsyms gives the texts that have not been made into symbols.
+	kallsyms []func() string
+	printk   map[uint64]string
+	comms    map[int]string
 	// Problems are formats that could not be read.
 	Problems []error
+}
+
+// pending is a format that has not been read.
+type pending struct {
+	Head
+	text string
+}
+
+// Head is what an event is called.
+type Head struct {
+	System string
+	Name   string
+	ID     int
 }
 
 type symbol struct {
@@ -41,24 +58,40 @@ const (
 
 // NewCatalog returns an empty catalog.
 func NewCatalog(layout Layout) *Catalog {
-	return &Catalog{Layout: layout, formats: map[int]*Format{}, printk: map[uint64]string{}, comms: map[int]string{}}
+	return &Catalog{Layout: layout, formats: map[int]*Format{}, pending: map[int]pending{}, printk: map[uint64]string{}, comms: map[int]string{}}
 }
 
-// AddFormat reads a format into the catalog. A bad one is kept as a problem: its
+// AddFormat takes a format into the catalog. A bad one is kept as a problem: its
 // events are counted without being understood.
 func (c *Catalog) AddFormat(system, text string) {
-	f, err := ParseFormat(system, text, c.Layout)
+	h, err := parseHead(system, text)
 	if err != nil {
-		if len(c.Problems) < 100 {
-			c.Problems = append(c.Problems, fmt.Errorf("system %q: %w", system, err))
-		}
+		c.problem(system, err)
 		return
 	}
-	c.formats[f.ID] = f
+	delete(c.formats, h.ID)
+	c.pending[h.ID] = pending{h, text}
+}
+
+func (c *Catalog) problem(system string, err error) {
+	if len(c.Problems) < 100 {
+		c.Problems = append(c.Problems, fmt.Errorf("system %q: %w", system, err))
+	}
 }
 
 // ByID returns the format of an event's number, nil for none.
-func (c *Catalog) ByID(id int) *Format { return c.formats[id] }
+func (c *Catalog) ByID(id int) *Format {
+	if p, ok := c.pending[id]; ok {
+		delete(c.pending, id)
+		f, err := ParseFormat(p.System, p.text, c.Layout)
+		if err != nil {
+			c.problem(p.System, err)
+			return nil
+		}
+		c.formats[id] = f
+	}
+	return c.formats[id]
+}
 
 // Format returns an event's format by name, nil for none.
 func (c *Catalog) Format(system, name string) *Format {
@@ -67,21 +100,57 @@ func (c *Catalog) Format(system, name string) *Format {
 			return f
 		}
 	}
+	for id, p := range c.pending {
+		if p.Name == name && p.System == system {
+			return c.ByID(id)
+		}
+	}
 	return nil
 }
 
 // Formats returns all formats, sorted by ID.
 func (c *Catalog) Formats() []*Format {
-	list := make([]*Format, 0, len(c.formats))
-	for _, f := range c.formats {
-		list = append(list, f)
+	var list []*Format
+	for _, h := range c.Heads() {
+		if f := c.ByID(h.ID); f != nil {
+			list = append(list, f)
+		}
 	}
-	slices.SortFunc(list, func(a, b *Format) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
 
-// AddSymbols reads the text of /proc/kallsyms.
+// Heads returns what all events are called, sorted by ID, without reading their
+// formats.
+func (c *Catalog) Heads() []Head {
+	list := make([]Head, 0, len(c.formats)+len(c.pending))
+	for _, f := range c.formats {
+		list = append(list, Head{f.System, f.Name, f.ID})
+	}
+	for _, p := range c.pending {
+		list = append(list, p.Head)
+	}
+	slices.SortFunc(list, func(a, b Head) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+// AddSymbols takes the text of /proc/kallsyms.
 func (c *Catalog) AddSymbols(text string) {
+	c.AddSymbolsLater(func() string { return text })
+}
+
+// AddSymbolsLater takes what gives that text when it is needed.
+func (c *Catalog) AddSymbolsLater(text func() string) { c.kallsyms = append(c.kallsyms, text) }
+
+// readSymbols makes symbols of what AddSymbols took.
+func (c *Catalog) readSymbols() {
+	for _, text := range c.kallsyms {
+		c.readKallsyms(text())
+	}
+	c.kallsyms = nil
+	slices.SortStableFunc(c.symbols, func(a, b symbol) int { return cmp.Compare(a.address, b.address) })
+}
+
+func (c *Catalog) readKallsyms(text string) {
 	for line := range strings.Lines(text) {
 		addr, rest, _ := strings.Cut(line, " ")
 		kind, name, _ := strings.Cut(rest, " ")
@@ -98,7 +167,6 @@ func (c *Catalog) AddSymbols(text string) {
 			c.symbols = append(c.symbols, symbol{at, name, module})
 		}
 	}
-	slices.SortStableFunc(c.symbols, func(a, b symbol) int { return cmp.Compare(a.address, b.address) })
 }
 
 // Symbol returns the function that an address is in, with its module, and how
@@ -121,6 +189,9 @@ func (c *Catalog) Function(addr uint64) (name string, offset uint64, ok bool) {
 }
 
 func (c *Catalog) symbol(addr uint64) *symbol {
+	if len(c.kallsyms) > 0 {
+		c.readSymbols()
+	}
 	i, exact := slices.BinarySearchFunc(c.symbols, addr, func(s symbol, a uint64) int { return cmp.Compare(s.address, a) })
 	if !exact {
 		i--
@@ -129,6 +200,19 @@ func (c *Catalog) symbol(addr uint64) *symbol {
 		return nil
 	}
 	return &c.symbols[i]
+}
+
+// Address returns where a function is.
+func (c *Catalog) Address(name string) (uint64, bool) {
+	if len(c.kallsyms) > 0 {
+		c.readSymbols()
+	}
+	for _, s := range c.symbols {
+		if s.name == name {
+			return s.address, true
+		}
+	}
+	return 0, false
 }
 
 // AddPrintk reads the table of printk formats: "0xaddress : "text"".
@@ -202,14 +286,19 @@ func (s *Source) Bytes(n uint64) ([]byte, error) {
 	if n > uint64(s.left) {
 		return nil, fmt.Errorf("offset %d: a part of %d bytes is more than a header may hold", s.off, n)
 	}
-	var b bytes.Buffer
-	got, err := io.CopyN(&b, s.r, int64(n))
-	s.off += got
-	s.left -= got
-	if err != nil {
-		return b.Bytes(), fmt.Errorf("offset %d: %w", s.off, errors.Join(io.ErrUnexpectedEOF, err))
+	var b []byte
+	for got := 0; got < int(n); {
+		b = slices.Grow(b, int(min(n-uint64(got), max(64<<10, 8*uint64(got)))))[:got]
+		more, err := io.ReadFull(s.r, b[got:min(cap(b), int(n))])
+		got += more
+		b = b[:got]
+		s.off += int64(more)
+		s.left -= int64(more)
+		if err != nil {
+			return b, fmt.Errorf("offset %d: %w", s.off, errors.Join(io.ErrUnexpectedEOF, err))
+		}
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 // String reads up to a NUL.

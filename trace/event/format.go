@@ -138,6 +138,27 @@ func ParseFormat(system, text string, layout Layout) (*Format, error) {
 	return f, nil
 }
 
+// parseHead reads a format's name and number only, which come first.
+func parseHead(system, text string) (Head, error) {
+	h := Head{System: system, ID: -1}
+	for line := range strings.Lines(text) {
+		switch key, value, _ := strings.Cut(line, ":"); key {
+		case "name":
+			h.Name = strings.TrimSpace(value)
+		case "ID":
+			id, err := strconv.ParseUint(strings.TrimSpace(value), 10, 16)
+			if err != nil {
+				return h, fmt.Errorf("event format: %w", err)
+			}
+			h.ID = int(id)
+		}
+		if h.Name != "" && h.ID >= 0 {
+			return h, nil
+		}
+	}
+	return h, errors.New("event format has no name or no ID")
+}
+
 // parseField reads "int common_pid;	offset:4;	size:4;	signed:1;".
 func parseField(text string, layout Layout) (Field, error) {
 	parts := strings.Split(text, ";")

@@ -1,247 +1,269 @@
 package latency
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"ringside/trace/event"
+	"ringside/trace/sched"
 )
 
-// reader returns what takes the events of a format, nil where they do not
-// matter.
-func (a *Analysis) reader(f *event.Format) func(*event.Record) {
-	switch f.System + ":" + f.Name {
+// reader returns what takes the events of a name, nil where they do not matter.
+func (a *Analysis) reader(h event.Head) func(*event.Record) {
+	var reads func(*event.Format) func(*event.Record)
+	switch h.System + ":" + h.Name {
 	case "sched:sched_switch":
-		return a.switched(f)
+		reads = a.switched
 	case "sched:sched_wakeup", "sched:sched_wakeup_new":
-		return a.woken(f)
+		reads = a.woken
+	case "sched:sched_waking":
+		reads = a.waking
+	case "sched:sched_process_fork":
+		reads = a.forked
+	case "cgroup:cgroup_attach_task", "cgroup:cgroup_transfer_tasks":
+		reads = a.attached
 	case "irq:irq_handler_entry":
-		irq, name := f.Uint("irq"), f.Text("name")
-		names := map[uint64]string{}
-		return func(r *event.Record) {
-			n := irq.Uint(r.Data)
-			if names[n] == "" && len(names) < maxParts {
-				names[n] = fmt.Sprintf("%d %s", n, name.Bytes(r.Data))
-			}
-			a.kind(IRQ).begin(key{uint64(r.CPU), n}, open{at: r.Time, waker: names[n]})
-		}
+		reads = a.irqEntry
 	case "irq:irq_handler_exit":
-		irq := f.Uint("irq")
-		return func(r *event.Record) { a.close(IRQ, r, key{uint64(r.CPU), irq.Uint(r.Data)}, "", 0) }
+		reads = a.irqExit
 	case "irq:softirq_raise":
-		vec := f.Uint("vec")
-		return func(r *event.Record) {
-			// Raised again before it ran, it still waits since the first time.
-			c, k := a.kind(SoftIRQWait), key{uint64(r.CPU), vec.Uint(r.Data)}
-			if _, raised := c.open[k]; !raised {
-				c.begin(k, open{at: r.Time})
+		reads = a.softirqRaise
+	case "irq:softirq_entry":
+		reads = a.softirqEntry
+	case "irq:softirq_exit":
+		reads = a.softirqExit
+	case "preemptirq:irq_disable":
+		reads = func(f *event.Format) func(*event.Record) { return a.disabled(f, 0) }
+	case "preemptirq:irq_enable":
+		reads = func(f *event.Format) func(*event.Record) { return a.enabled(f, IRQOff, 0) }
+	case "preemptirq:preempt_disable":
+		reads = func(f *event.Format) func(*event.Record) { return a.disabled(f, 1) }
+	case "preemptirq:preempt_enable":
+		reads = func(f *event.Format) func(*event.Record) { return a.enabled(f, PreemptOff, 1) }
+	case "block:block_rq_issue", "block:block_rq_complete":
+		return a.blockReader(h)
+	case "raw_syscalls:sys_enter":
+		reads = a.rawEnter
+	case "raw_syscalls:sys_exit":
+		reads = a.sysExit
+	case "lock:contention_begin", "lock:contention_end":
+		return a.lockReader(h)
+	default:
+		if h.System != "syscalls" {
+			return nil
+		}
+		if name, ok := strings.CutPrefix(h.Name, "sys_enter_"); ok {
+			reads = func(f *event.Format) func(*event.Record) { return a.sysEnter(f, name) }
+		} else if strings.HasPrefix(h.Name, "sys_exit_") {
+			reads = a.sysExit
+		} else {
+			return nil
+		}
+	}
+	return a.lazily(reads)
+}
+
+// lazily puts off what has to be known of a format until there is an event of
+// it: most have none.
+func (a *Analysis) lazily(reads func(*event.Format) func(*event.Record)) func(*event.Record) {
+	return func(r *event.Record) {
+		take := reads(r.Format)
+		a.take[r.Format.ID] = take
+		take(r)
+	}
+}
+
+func (a *Analysis) irqEntry(f *event.Format) func(*event.Record) {
+	irq, name, parts := sched.NewWord(f, "irq"), f.Text("name"), a.kind(IRQ).parts
+	known := map[int]*Part{}
+	return func(r *event.Record) {
+		n := irq.Int(r.Data)
+		p := known[n]
+		if p == nil {
+			p = part(parts, fmt.Sprintf("%d %s", n, name.Bytes(r.Data)))
+			if len(known) < maxParts {
+				known[n] = p
 			}
 		}
-	case "irq:softirq_entry":
-		vec := f.Uint("vec")
-		return func(r *event.Record) {
-			v := vec.Uint(r.Data)
-			a.close(SoftIRQWait, r, key{uint64(r.CPU), v}, vector(v), 0)
-			a.kind(SoftIRQ).begin(key{uint64(r.CPU), v}, open{at: r.Time})
+		c := a.cpu(r.CPU)
+		if len(c.irqs) == 16 { // their ends were lost
+			c.irqs = c.irqs[:0]
 		}
-	case "irq:softirq_exit":
-		vec := f.Uint("vec")
-		return func(r *event.Record) {
-			v := vec.Uint(r.Data)
-			a.close(SoftIRQ, r, key{uint64(r.CPU), v}, vector(v), 0)
-		}
-	case "block:block_rq_issue":
-		dev, sector := f.Uint("dev"), f.Uint("sector")
-		return func(r *event.Record) {
-			a.kind(Block).begin(key{dev.Uint(r.Data), sector.Uint(r.Data)}, open{at: r.Time})
-		}
-	case "block:block_rq_complete":
-		dev, sector, rwbs := f.Uint("dev"), f.Uint("sector"), f.Text("rwbs")
-		return func(r *event.Record) {
-			d := dev.Uint(r.Data)
-			a.close(Block, r, key{d, sector.Uint(r.Data)}, fmt.Sprintf("%d:%d %s", d>>20, d&(1<<20-1), rwbs.Bytes(r.Data)), 0)
-		}
-	case "raw_syscalls:sys_enter":
-		id, pid := f.Uint("id"), f.Uint("common_pid")
-		return func(r *event.Record) {
-			a.kind(Syscall).begin(key{a: pid.Uint(r.Data)}, open{at: r.Time, waker: "call " + strconv.FormatInt(id.Int(r.Data), 10)})
-		}
-	case "raw_syscalls:sys_exit":
-		pid := f.Uint("common_pid")
-		return func(r *event.Record) { a.close(Syscall, r, key{a: pid.Uint(r.Data)}, "", int(pid.Int(r.Data))) }
-	case "lock:contention_begin":
-		lock, pid := f.Uint("lock_addr"), f.Uint("common_pid")
-		return func(r *event.Record) {
-			a.kind(Lock).begin(key{pid.Uint(r.Data), lock.Uint(r.Data)}, open{at: r.Time})
-		}
-	case "lock:contention_end":
-		lock, pid := f.Uint("lock_addr"), f.Uint("common_pid")
-		return func(r *event.Record) {
-			l := lock.Uint(r.Data)
-			a.close(Lock, r, key{pid.Uint(r.Data), l}, fmt.Sprintf("%#x", l), int(pid.Int(r.Data)))
-		}
+		c.irqs = append(c.irqs, handler{n, r.Time, p})
 	}
-	if f.System == "syscalls" {
-		return a.syscall(f)
-	}
-	return nil
 }
 
-// syscall takes syscalls:sys_enter_NAME and sys_exit_NAME.
-func (a *Analysis) syscall(f *event.Format) func(*event.Record) {
-	pid := f.Uint("common_pid")
-	if name, ok := strings.CutPrefix(f.Name, "sys_enter_"); ok {
-		return func(r *event.Record) {
-			a.kind(Syscall).begin(key{a: pid.Uint(r.Data)}, open{at: r.Time, waker: name})
+func (a *Analysis) irqExit(f *event.Format) func(*event.Record) {
+	irq, kind := sched.NewWord(f, "irq"), a.kind(IRQ)
+	return func(r *event.Record) {
+		c := a.cpu(r.CPU)
+		n := irq.Int(r.Data)
+		for i := len(c.irqs) - 1; i >= 0; i-- {
+			if h := c.irqs[i]; h.irq == n {
+				c.irqs = c.irqs[:i]
+				a.ended(kind, h.part, h.at, r, 0)
+				return
+			}
 		}
 	}
-	if strings.HasPrefix(f.Name, "sys_exit_") {
-		return func(r *event.Record) { a.close(Syscall, r, key{a: pid.Uint(r.Data)}, "", int(pid.Int(r.Data))) }
-	}
-	return nil
 }
 
-// vectors are the kernel's softirqs, in its order.
-var vectors = []string{"HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"}
-
-func vector(v uint64) string {
-	if v < uint64(len(vectors)) {
-		return vectors[v]
-	}
-	return strconv.FormatUint(v, 10)
-}
-
-// close ends an interval that has no story of its own. What it was is what, or,
-// without, what its beginning noted.
-func (a *Analysis) close(kind string, r *event.Record, k key, what string, pid int) {
-	c := a.kind(kind)
-	o, d, ok := c.end(k, r.Time)
-	if !ok {
+// ended counts an interval; a task's by pid.
+func (a *Analysis) ended(c *collector, p *Part, from uint64, r *event.Record, pid int) {
+	if r.Time < from {
 		return
 	}
-	if what == "" {
-		what = o.waker
-	}
-	if c.count(what, d) {
+	d := time.Duration(r.Time - from)
+	if c.count(p, d) {
+		what := p.Name
 		if pid > 0 {
 			what += " by " + a.name(pid)
 		}
-		c.tell(Story{Begin: o.at, Latency: d, CPU: r.CPU, What: what, PID: pid})
+		c.tell(Story{Begin: from, Latency: d, CPU: r.CPU, What: what, PID: pid})
 	}
 }
 
-// name is what a task is called.
-func (a *Analysis) name(pid int) string {
-	if pid == 0 {
-		return "<idle>"
-	}
-	if n, ok := a.comms[pid]; ok {
-		return n
-	}
-	if a.opt.Comm != nil {
-		return a.opt.Comm(pid)
-	}
-	return strconv.Itoa(pid)
-}
-
-// learn remembers a task's name.
-func (a *Analysis) learn(pid int, comm []byte) string {
-	if n, ok := a.comms[pid]; ok && n == string(comm) {
-		return n
-	}
-	if len(a.comms) >= maxOpen {
-		clear(a.comms)
-	}
-	n := string(comm)
-	if pid == 0 {
-		n = "<idle>"
-	}
-	a.comms[pid] = n
-	return n
-}
-
-// woken takes a wake-up.
-func (a *Analysis) woken(f *event.Format) func(*event.Record) {
-	pid, comm, by := f.Uint("pid"), f.Text("comm"), f.Uint("common_pid")
+func (a *Analysis) softirqRaise(f *event.Format) func(*event.Record) {
+	vec := sched.NewWord(f, "vec")
 	return func(r *event.Record) {
-		p := int(pid.Int(r.Data))
-		a.learn(p, comm.Bytes(r.Data))
-		c := a.kind(RunQueue)
-		// Woken again while it waits: it waits since the first time.
-		if _, waits := c.open[key{a: uint64(p)}]; waits || p == 0 {
+		// Raised again before it ran, it still waits since the first time.
+		if v := vec.Int(r.Data); uint(v) < vectors {
+			if w := &a.cpu(r.CPU).wait[v]; !w.open {
+				*w = section{open: true, at: r.Time}
+			}
+		}
+	}
+}
+
+func (a *Analysis) softirqEntry(f *event.Format) func(*event.Record) {
+	vec, wait := sched.NewWord(f, "vec"), a.kind(SoftIRQWait)
+	parts := vectorParts(wait)
+	return func(r *event.Record) {
+		v := vec.Int(r.Data)
+		if uint(v) >= vectors {
 			return
 		}
-		c.begin(key{a: uint64(p)}, open{at: r.Time, woken: true, waker: a.name(int(by.Int(r.Data)))})
+		c := a.cpu(r.CPU)
+		if w := &c.wait[v]; w.open {
+			w.open = false
+			a.ended(wait, parts[v], w.at, r, 0)
+		}
+		c.soft[v] = section{open: true, at: r.Time}
 	}
 }
 
-// switched takes a switch from one task to another.
-func (a *Analysis) switched(f *event.Format) func(*event.Record) {
-	prev, state, next := f.Uint("prev_pid"), f.Uint("prev_state"), f.Uint("next_pid")
-	prevComm, nextComm := f.Text("prev_comm"), f.Text("next_comm")
+func (a *Analysis) softirqExit(f *event.Format) func(*event.Record) {
+	vec, kind := sched.NewWord(f, "vec"), a.kind(SoftIRQ)
+	parts := vectorParts(kind)
 	return func(r *event.Record) {
-		from, to := int(prev.Int(r.Data)), int(next.Int(r.Data))
-		a.learn(from, prevComm.Bytes(r.Data))
-		name := a.learn(to, nextComm.Bytes(r.Data))
-		at := a.cpus[r.CPU]
-		if at == nil {
-			at = &cpu{}
-			a.cpus[r.CPU] = at
+		v := vec.Int(r.Data)
+		if uint(v) >= vectors {
+			return
 		}
-		c := a.kind(RunQueue)
-		// The low byte is the state proper; what is above says that it was
-		// preempted.
-		if from != 0 && state.Uint(r.Data)&0xff == 0 {
-			c.begin(key{a: uint64(from)}, open{at: r.Time})
-		} else {
-			delete(c.open, key{a: uint64(from)}) // it went to sleep
+		if s := &a.cpu(r.CPU).soft[v]; s.open {
+			s.open = false
+			a.ended(kind, parts[v], s.at, r, 0)
 		}
-		if o, d, ok := c.end(key{a: uint64(to)}, r.Time); ok && to != 0 {
-			story := Story{Begin: o.at, Latency: d, CPU: r.CPU, What: name, PID: to, Waker: o.waker}
-			runq := c.count(name, d)
-			var woke *collector
-			if o.woken {
-				if woke = a.kind(Wakeup); !woke.count(name, d) {
-					woke = nil
-				}
-			}
-			if runq || woke != nil {
-				story.Held = at.held(o.at, r.Time)
-			}
-			if runq {
-				c.tell(story)
-			}
-			if woke != nil {
-				woke.tell(story)
-			}
-		}
-		at.turns[at.n%history] = turn{r.Time, to, name}
-		at.n++
 	}
 }
 
-// held says who had the CPU between two times, the longest first.
-func (c *cpu) held(from, to uint64) []Held {
-	var list []Held
-	until := to
-	for i := c.n - 1; i >= 0 && i >= c.n-history && until > from; i-- {
-		t := c.turns[i%history]
-		d := time.Duration(until - max(from, min(t.from, until)))
-		until = min(until, t.from)
-		if d <= 0 {
-			continue
-		}
-		k := slices.IndexFunc(list, func(h Held) bool { return h.PID == t.pid && h.Task == t.comm })
-		if k < 0 {
-			list = append(list, Held{t.comm, t.pid, d})
-			continue
-		}
-		list[k].For += d
+func vectorParts(c *collector) (list [vectors]*Part) {
+	for v := range list {
+		list[v] = part(c.parts, vector(v))
 	}
-	slices.SortStableFunc(list, func(x, y Held) int { return cmp.Compare(y.For, x.For) })
 	return list
+}
+
+func vector(v int) string {
+	if names := sched.Vectors(); v < len(names) {
+		return names[v]
+	}
+	return strconv.Itoa(v)
+}
+
+// disabled takes the beginning of a stretch without interrupts or preemption.
+func (a *Analysis) disabled(f *event.Format, which int) func(*event.Record) {
+	caller := sched.NewWord(f, "caller_offs")
+	return func(r *event.Record) {
+		a.cpu(r.CPU).off[which] = section{open: true, at: r.Time, caller: uint64(caller.Int(r.Data))}
+	}
+}
+
+// enabled takes its end. What it was is the function that began it.
+func (a *Analysis) enabled(f *event.Format, kind string, which int) func(*event.Record) {
+	c, pid := a.kind(kind), sched.NewWord(f, "common_pid")
+	text, _ := a.catalog.Address("_stext")
+	known := map[uint64]*Part{}
+	return func(r *event.Record) {
+		s := &a.cpu(r.CPU).off[which]
+		if !s.open {
+			return
+		}
+		s.open = false
+		p := known[s.caller]
+		if p == nil {
+			name, _, ok := a.catalog.Symbol(text + s.caller)
+			if !ok || text == 0 {
+				name = fmt.Sprintf("_stext+%#x", s.caller)
+			}
+			p = part(c.parts, name)
+			if len(known) < maxParts {
+				known[s.caller] = p
+			}
+		}
+		a.ended(c, p, s.at, r, pid.Int(r.Data))
+	}
+}
+
+// rawEnter takes raw_syscalls:sys_enter.
+func (a *Analysis) rawEnter(f *event.Format) func(*event.Record) {
+	id, pid, c := f.Uint("id"), sched.NewWord(f, "common_pid"), a.kind(Syscall)
+	var known [1024]*Part
+	return func(r *event.Record) {
+		t := a.tasks.At(pid.Int(r.Data))
+		if t == nil {
+			return
+		}
+		// Where syscalls:* are recorded too, they name the call: the twin of an
+		// entry comes within microseconds.
+		if t.sysOpen && r.Time-t.sysAt < 2000 {
+			return
+		}
+		n := id.Uint(r.Data)
+		var p *Part
+		if n < uint64(len(known)) {
+			p = known[n]
+		}
+		if p == nil {
+			p = part(c.parts, "call "+strconv.FormatInt(int64(n), 10))
+			if n < uint64(len(known)) {
+				known[n] = p
+			}
+		}
+		t.sysOpen, t.sysAt, t.sysPart = true, r.Time, p
+	}
+}
+
+// sysEnter takes syscalls:sys_enter_NAME.
+func (a *Analysis) sysEnter(f *event.Format, name string) func(*event.Record) {
+	pid, p := sched.NewWord(f, "common_pid"), part(a.kind(Syscall).parts, name)
+	return func(r *event.Record) {
+		if t := a.tasks.At(pid.Int(r.Data)); t != nil {
+			t.sysOpen, t.sysAt, t.sysPart = true, r.Time, p
+		}
+	}
+}
+
+// sysExit takes the end of a system call.
+func (a *Analysis) sysExit(f *event.Format) func(*event.Record) {
+	pid, c := sched.NewWord(f, "common_pid"), a.kind(Syscall)
+	return func(r *event.Record) {
+		p := pid.Int(r.Data)
+		if t := a.tasks.At(p); t != nil && t.sysOpen {
+			t.sysOpen = false
+			a.ended(c, t.sysPart, t.sysAt, r, p)
+		}
+	}
 }

@@ -1,15 +1,17 @@
 // Package latency measures how long things took in a stream of trace events:
 // how long runnable tasks waited for a CPU, interrupt handlers and softirqs ran,
-// requests took at a disk, system calls lasted, locks were waited for.
+// requests took at a disk, system calls lasted, locks were waited for, interrupts
+// or preemption were off.
 //
 // An [Analysis] takes the events of one buffer in the order of time, by
 // [Analysis.Add]; [Analysis.Result] says what was found. What is open at the end
 // or begins before the recording does not count. Percentiles come out of
 // histograms and are right to 1.6 %; counts and maxima are exact. Memory is
-// bounded: of tasks and requests that never end, the oldest are given up.
+// bounded: of tasks and requests that never end, some are given up.
 //
 // Of the longest waits for a CPU the story is kept: who woke the task, and who
-// ran on its CPU meanwhile.
+// ran on its CPU meanwhile. Where the recording says which cgroup a task is in
+// (cgroup:cgroup_attach_task), waits are also told by cgroup.
 package latency
 
 import (
@@ -19,6 +21,7 @@ import (
 
 	"ringside/probe"
 	"ringside/trace/event"
+	"ringside/trace/sched"
 )
 
 // The kinds of latency.
@@ -28,20 +31,20 @@ const (
 	IRQ         = "irq"          // in the handler of an interrupt
 	SoftIRQ     = "softirq"      // in a softirq
 	SoftIRQWait = "softirq_wait" // from raised to entered
+	IRQOff      = "irq_off"      // interrupts were disabled
+	PreemptOff  = "preempt_off"  // preemption was disabled
 	Block       = "block"        // a request from issued to completed
 	Syscall     = "syscall"      // in a system call
 	Lock        = "lock"         // waiting for a contended lock
 )
 
 // Kinds are all of them, in the order of a report.
-var Kinds = []string{RunQueue, Wakeup, IRQ, SoftIRQ, SoftIRQWait, Block, Syscall, Lock}
+var Kinds = []string{RunQueue, Wakeup, IRQ, SoftIRQ, SoftIRQWait, IRQOff, PreemptOff, Block, Syscall, Lock}
 
 // Options bound an analysis.
 type Options struct {
 	// Worst is how many of the longest are kept with their story: 10.
 	Worst int
-	// Comm names a task whose name is in no event.
-	Comm func(pid int) string
 }
 
 // A Latency is what was found of one kind.
@@ -58,6 +61,8 @@ type Latency struct {
 	// By is the breakdown by what it was: a task, an interrupt, a vector, a
 	// device, a system call; the largest total first.
 	By []Part `json:"by,omitempty"`
+	// ByCgroup is the breakdown by cgroup, of tasks whose cgroup was recorded.
+	ByCgroup []Part `json:"by_cgroup,omitempty"`
 }
 
 // A Part is one line of a breakdown.
@@ -66,6 +71,12 @@ type Part struct {
 	N     uint64        `json:"n"`
 	Total time.Duration `json:"total_ns"`
 	Max   time.Duration `json:"max_ns"`
+}
+
+func (p *Part) add(d time.Duration) {
+	p.N++
+	p.Total += d
+	p.Max = max(p.Max, d)
 }
 
 // A Story is one of the longest.
@@ -90,71 +101,107 @@ type Held struct {
 
 // Bounds of what is kept.
 const (
-	maxOpen  = 1 << 18 // intervals that have not ended, of each kind
+	maxOpen  = 1 << 18 // requests and waits for locks that have not ended
 	maxParts = 1 << 14 // lines of a breakdown
-	history  = 64      // switches of a CPU that a story can look back
+	maxCPUs  = 1 << 16
+	history  = 64 // switches of a CPU that a story can look back
 )
-
-// key identifies an open interval.
-type key struct{ a, b uint64 }
-
-// open is an interval that has not ended.
-type open struct {
-	at    uint64
-	waker string
-	woken bool
-}
 
 // collector sums one kind up.
 type collector struct {
 	Latency
-	hist  probe.Histogram
-	parts map[string]*Part
-	open  map[key]open
-	worst int
+	hist    []uint64
+	parts   map[string]*Part
+	cgroups map[string]*Part
+	worst   int
+}
+
+// task is what is known of one task.
+type task struct {
+	name string
+
+	waits   bool // for a CPU
+	woken   bool // by a wake-up
+	sysOpen bool
+	since   uint64 // it waits for a CPU
+	waking  uint64 // sched_waking was seen then and sched_wakeup was not yet
+	waker   string
+
+	sysAt   uint64
+	sysPart *Part
+
+	// Lines of the breakdowns of this name and cgroup.
+	cgroup       string
+	runq, wakeup *Part
 }
 
 // turn is a stretch of time in which a task had a CPU.
 type turn struct {
 	from uint64
 	pid  int
-	comm string
+	name string
 }
 
 // cpu is what is known of one CPU.
 type cpu struct {
 	turns [history]turn
 	n     int
+	irqs  []handler // that have not ended
+	soft  [vectors]section
+	wait  [vectors]section
+	off   [2]section // interrupts, preemption
+}
+
+// vectors is more than the kernel has softirqs.
+const vectors = 32
+
+// section is a stretch of time that may be open.
+type section struct {
+	open   bool
+	at     uint64
+	caller uint64
+}
+
+// handler is an interrupt's handler that has not ended.
+type handler struct {
+	irq  int
+	at   uint64
+	part *Part
 }
 
 // An Analysis measures one buffer's events.
 type Analysis struct {
-	opt   Options
-	kinds map[string]*collector
-	take  map[*event.Format]func(*event.Record)
-	cpus  map[int]*cpu
-	comms map[int]string
+	catalog *event.Catalog
+	opt     Options
+	kinds   map[string]*collector
+	take    []func(*event.Record) // by an event's number
+	cpus    []*cpu
+	tasks   *sched.Table[task]
+	open    map[string]pairs // requests and waits for locks
 	// First and Last are the times of the first and the last event.
 	First, Last uint64
 	Events      uint64
 }
 
-// New prepares an analysis of events of these formats.
-func New(formats []*event.Format, o Options) *Analysis {
+// New prepares an analysis of a recording's events.
+func New(c *event.Catalog, o Options) *Analysis {
 	if o.Worst == 0 {
 		o.Worst = 10
 	}
-	a := &Analysis{opt: o, kinds: map[string]*collector{}, take: map[*event.Format]func(*event.Record){}, cpus: map[int]*cpu{}, comms: map[int]string{}}
-	for _, f := range formats {
-		if take := a.reader(f); take != nil {
-			a.take[f] = take
+	a := &Analysis{catalog: c, opt: o, kinds: map[string]*collector{}, tasks: new(sched.Table[task])}
+	for _, h := range c.Heads() {
+		if take := a.reader(h); take != nil {
+			if need := h.ID + 1 - len(a.take); need > 0 {
+				a.take = append(a.take, make([]func(*event.Record), need)...)
+			}
+			a.take[h.ID] = take
 		}
 	}
 	return a
 }
 
-// Wants says whether events of this format matter.
-func (a *Analysis) Wants(f *event.Format) bool { return a.take[f] != nil }
+// Wants says whether events of this number matter.
+func (a *Analysis) Wants(id int) bool { return id < len(a.take) && a.take[id] != nil }
 
 // Add takes an event; they come in the order of time.
 func (a *Analysis) Add(r *event.Record) {
@@ -163,8 +210,8 @@ func (a *Analysis) Add(r *event.Record) {
 	}
 	a.Events++
 	a.Last = r.Time
-	if take := a.take[r.Format]; take != nil {
-		take(r)
+	if r.Format != nil && uint(r.CPU) < maxCPUs && a.Wants(r.Format.ID) {
+		a.take[r.Format.ID](r)
 	}
 }
 
@@ -177,73 +224,69 @@ func (a *Analysis) Result() map[string]Latency {
 		}
 		l := c.Latency
 		// The middle of the last bucket may be beyond the longest.
-		at := func(q float64) time.Duration { return min(l.Max, c.hist.Quantile(q)) }
+		h := probe.Histogram{Counts: c.hist}
+		at := func(q float64) time.Duration { return min(l.Max, h.Quantile(q)) }
 		l.P50, l.P90, l.P99, l.P999 = at(.5), at(.9), at(.99), at(.999)
-		for _, p := range c.parts {
-			l.By = append(l.By, *p)
-		}
-		slices.SortFunc(l.By, func(x, y Part) int { return cmp.Or(cmp.Compare(y.Total, x.Total), cmp.Compare(x.Name, y.Name)) })
+		l.By, l.ByCgroup = breakdown(c.parts), breakdown(c.cgroups)
 		m[name] = l
 	}
 	return m
 }
 
+func breakdown(m map[string]*Part) []Part {
+	var list []Part
+	for _, p := range m {
+		if p.N > 0 {
+			list = append(list, *p)
+		}
+	}
+	slices.SortFunc(list, func(x, y Part) int { return cmp.Or(cmp.Compare(y.Total, x.Total), cmp.Compare(x.Name, y.Name)) })
+	return list
+}
+
 func (a *Analysis) kind(name string) *collector {
 	c := a.kinds[name]
 	if c == nil {
-		c = &collector{hist: probe.Histogram{Counts: make([]uint64, probe.Buckets)}, parts: map[string]*Part{}, open: map[key]open{}, worst: a.opt.Worst}
+		c = &collector{hist: make([]uint64, probe.Buckets), parts: map[string]*Part{}, cgroups: map[string]*Part{}, worst: a.opt.Worst}
 		a.kinds[name] = c
 	}
 	return c
 }
 
-// begin opens an interval. One that is open already begins anew: its end was
-// lost.
-func (c *collector) begin(k key, o open) {
-	if len(c.open) >= maxOpen {
-		oldest, at := key{}, ^uint64(0)
-		for k, o := range c.open {
-			if o.at < at {
-				oldest, at = k, o.at
-			}
-		}
-		delete(c.open, oldest)
+// cpu returns what is known of a CPU.
+func (a *Analysis) cpu(n int) *cpu {
+	if n >= len(a.cpus) {
+		a.cpus = append(a.cpus, make([]*cpu, n+1-len(a.cpus))...)
 	}
-	c.open[k] = o
+	if a.cpus[n] == nil {
+		a.cpus[n] = &cpu{}
+	}
+	return a.cpus[n]
 }
 
-// end closes an interval and returns it with its length.
-func (c *collector) end(k key, now uint64) (o open, d time.Duration, ok bool) {
-	if o, ok = c.open[k]; !ok {
-		return o, 0, false
+// part returns a line of a breakdown.
+func part(m map[string]*Part, name string) *Part {
+	p := m[name]
+	if p == nil {
+		if len(m) >= maxParts {
+			name = "others"
+			p = m[name]
+		}
+		if p == nil {
+			p = &Part{Name: name}
+			m[name] = p
+		}
 	}
-	delete(c.open, k)
-	if now < o.at {
-		return o, 0, false
-	}
-	return o, time.Duration(now - o.at), true
+	return p
 }
 
 // count sums an interval up and says whether it is one of the longest.
-func (c *collector) count(what string, d time.Duration) bool {
+func (c *collector) count(p *Part, d time.Duration) bool {
 	c.N++
 	c.Total += d
 	c.Max = max(c.Max, d)
-	c.hist.Counts[probe.Bucket(uint64(d))]++
-	p := c.parts[what]
-	if p == nil {
-		if len(c.parts) >= maxParts {
-			what = "others"
-			p = c.parts[what]
-		}
-		if p == nil {
-			p = &Part{Name: what}
-			c.parts[what] = p
-		}
-	}
-	p.N++
-	p.Total += d
-	p.Max = max(p.Max, d)
+	c.hist[probe.Bucket(uint64(d))]++
+	p.add(d)
 	return len(c.Worst) < c.worst || d > c.Worst[len(c.Worst)-1].Latency
 }
 

@@ -3,6 +3,7 @@ package latency
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -19,39 +20,101 @@ import (
 	"ringside/trace/tracedat"
 )
 
-const common = "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n"
+// stream makes records of events by name.
+type stream struct {
+	t       testing.TB
+	catalog *event.Catalog
+}
 
-func format(t *testing.T, system, name, fields string) *event.Format {
-	t.Helper()
-	f, err := event.ParseFormat(system, "name: "+name+"\nID: 1\nformat:\n"+common+fields+"\nprint fmt: \"\"\n", event.Layout{LongSize: 8})
-	if err != nil {
-		t.Fatal(err)
+// newStream knows events: "system:name" with fields, each of 4 bytes but where a
+// size is given, as "comm/16".
+func newStream(t testing.TB, events map[string]string) *stream {
+	c := event.NewCatalog(event.Layout{LongSize: 8})
+	id := 0
+	for name, fields := range events {
+		id++
+		system, name, _ := strings.Cut(name, ":")
+		text := fmt.Sprintf("name: %s\nID: %d\nformat:\n\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n", name, id)
+		at := 8
+		for _, f := range strings.Fields(fields) {
+			f, size, found := strings.Cut(f, "/")
+			n := 4
+			if found {
+				n, _ = strconv.Atoi(size)
+			}
+			if n > 8 {
+				text += fmt.Sprintf("\tfield:char %s[%d];\toffset:%d;\tsize:%d;\tsigned:0;\n", f, n, at, n)
+			} else {
+				text += fmt.Sprintf("\tfield:int %s;\toffset:%d;\tsize:%d;\tsigned:1;\n", f, at, n)
+			}
+			at += n
+		}
+		c.AddFormat(system, text+"\nprint fmt: \"\"\n")
 	}
-	return f
+	return &stream{t, c}
+}
+
+// record makes an event; values are "field=value".
+func (s *stream) record(at uint64, cpu, pid, flags int, name string, values ...any) *event.Record {
+	system, short, _ := strings.Cut(name, ":")
+	f := s.catalog.Format(system, short)
+	if f == nil {
+		s.t.Fatalf("no event %q", name)
+	}
+	b := make([]byte, f.Fields[len(f.Fields)-1].Offset+f.Fields[len(f.Fields)-1].Size)
+	b[2] = byte(flags)
+	binary.LittleEndian.PutUint32(b[4:], uint32(pid))
+	for i := 0; i < len(values); i += 2 {
+		fd := f.Field(values[i].(string))
+		switch v := values[i+1].(type) {
+		case string:
+			copy(b[fd.Offset:fd.Offset+fd.Size], v)
+		case int:
+			if fd.Size == 8 {
+				binary.LittleEndian.PutUint64(b[fd.Offset:], uint64(v))
+			} else {
+				binary.LittleEndian.PutUint32(b[fd.Offset:], uint32(v))
+			}
+		}
+	}
+	return &event.Record{Time: at, CPU: cpu, Format: f, Data: b}
+}
+
+var schedEvents = map[string]string{
+	"sched:sched_switch":         "prev_comm/16 prev_pid prev_state/8 next_comm/16 next_pid",
+	"sched:sched_wakeup":         "comm/16 pid",
+	"sched:sched_waking":         "comm/16 pid",
+	"sched:sched_process_fork":   "parent_pid child_pid",
+	"cgroup:cgroup_attach_task":  "dst_id/8 pid dst_path/32",
+	"irq:irq_handler_entry":      "irq name/16",
+	"irq:irq_handler_exit":       "irq",
+	"irq:softirq_raise":          "vec",
+	"irq:softirq_entry":          "vec",
+	"irq:softirq_exit":           "vec",
+	"preemptirq:irq_disable":     "caller_offs parent_offs",
+	"preemptirq:irq_enable":      "caller_offs parent_offs",
+	"preemptirq:preempt_disable": "caller_offs parent_offs",
+	"preemptirq:preempt_enable":  "caller_offs parent_offs",
+	"raw_syscalls:sys_enter":     "id/8",
+	"raw_syscalls:sys_exit":      "id/8",
+	"syscalls:sys_enter_read":    "fd",
+	"syscalls:sys_exit_read":     "ret",
+	"lock:contention_begin":      "lock_addr/8 flags",
+	"lock:contention_end":        "lock_addr/8 ret",
+	"block:block_rq_issue":       "dev sector/8 rwbs/16",
+	"block:block_rq_complete":    "dev sector/8 rwbs/16",
 }
 
 // A task is woken, waits while another has its CPU, runs, is preempted and runs
 // again: two waits, of which one was a wake-up, with their story.
 func TestStory(t *testing.T) {
-	sw := format(t, "sched", "sched_switch", "\tfield:char prev_comm[16];\toffset:8;\tsize:16;\tsigned:0;\n\tfield:pid_t prev_pid;\toffset:24;\tsize:4;\tsigned:1;\n\tfield:long prev_state;\toffset:32;\tsize:8;\tsigned:1;\n\tfield:char next_comm[16];\toffset:40;\tsize:16;\tsigned:0;\n\tfield:pid_t next_pid;\toffset:56;\tsize:4;\tsigned:1;\n")
-	wk := format(t, "sched", "sched_wakeup", "\tfield:char comm[16];\toffset:8;\tsize:16;\tsigned:0;\n\tfield:pid_t pid;\toffset:24;\tsize:4;\tsigned:1;\n")
-	a := New([]*event.Format{sw, wk}, Options{})
-	change := func(at uint64, prev string, prevPID, state uint32, next string, nextPID uint32) {
-		b := make([]byte, 64)
-		binary.LittleEndian.PutUint32(b[4:], prevPID)
-		copy(b[8:], prev)
-		binary.LittleEndian.PutUint32(b[24:], prevPID)
-		binary.LittleEndian.PutUint32(b[32:], state)
-		copy(b[40:], next)
-		binary.LittleEndian.PutUint32(b[56:], nextPID)
-		a.Add(&event.Record{Time: at, CPU: 1, Format: sw, Data: b})
+	e := newStream(t, schedEvents)
+	a := New(e.catalog, Options{})
+	change := func(at uint64, prev string, prevPID, state int, next string, nextPID int) {
+		a.Add(e.record(at, 1, prevPID, 0, "sched:sched_switch", "prev_comm", prev, "prev_pid", prevPID, "prev_state", state, "next_comm", next, "next_pid", nextPID))
 	}
-	wake := func(at uint64, comm string, pid, by uint32) {
-		b := make([]byte, 32)
-		binary.LittleEndian.PutUint32(b[4:], by)
-		copy(b[8:], comm)
-		binary.LittleEndian.PutUint32(b[24:], pid)
-		a.Add(&event.Record{Time: at, CPU: 0, Format: wk, Data: b})
+	wake := func(at uint64, comm string, pid, by int) {
+		a.Add(e.record(at, 0, by, 0, "sched:sched_wakeup", "comm", comm, "pid", pid))
 	}
 	change(1000, "swapper", 0, 0, "hog", 7)
 	wake(2000, "job", 9, 7)
@@ -74,6 +137,80 @@ func TestStory(t *testing.T) {
 	if q.By[0].Name != "job" || q.By[0].N != 2 || q.By[0].Total != 5500 {
 		t.Errorf("by task %+v", q.By)
 	}
+}
+
+// Each kind out of its two events, with what it was.
+func TestKinds(t *testing.T) {
+	e := newStream(t, schedEvents)
+	e.catalog.AddSymbols("ffffffff81000000 T _stext\nffffffff81000100 T spin\n")
+	a := New(e.catalog, Options{})
+	add := func(at uint64, cpu, pid, flags int, name string, values ...any) {
+		a.Add(e.record(at, cpu, pid, flags, name, values...))
+	}
+	add(100, 0, 5, 0, "cgroup:cgroup_attach_task", "pid", 5, "dst_path", "/box")
+	add(110, 0, 5, 0, "sched:sched_process_fork", "parent_pid", 5, "child_pid", 6)
+	add(1000, 0, 5, 0, "irq:softirq_raise", "vec", 1)
+	add(1100, 0, 5, 0, "irq:softirq_raise", "vec", 1)
+	add(2000, 0, 5, 0, "irq:irq_handler_entry", "irq", 4, "name", "ttyS0")
+	add(2100, 1, 0, 8, "irq:irq_handler_entry", "irq", 4, "name", "ttyS0")
+	add(2300, 0, 5, 8, "sched:sched_waking", "comm", "child", "pid", 6)
+	add(2500, 0, 5, 0, "irq:irq_handler_exit", "irq", 4)
+	add(3000, 0, 5, 0, "irq:softirq_entry", "vec", 1)
+	add(3400, 0, 5, 0, "irq:softirq_exit", "vec", 1)
+	add(4000, 0, 5, 0, "preemptirq:irq_disable", "caller_offs", 0x104)
+	add(4050, 1, 0, 0, "preemptirq:irq_enable", "caller_offs", 0x104) // another CPU's
+	add(4800, 0, 5, 0, "preemptirq:irq_enable", "caller_offs", 0x108)
+	add(5000, 0, 5, 0, "preemptirq:preempt_disable", "caller_offs", 0x104)
+	add(5700, 0, 5, 0, "preemptirq:preempt_enable", "caller_offs", 0x104)
+	add(6000, 0, 5, 0, "raw_syscalls:sys_enter", "id", 0)
+	add(6010, 0, 5, 0, "syscalls:sys_enter_read", "fd", 3)
+	add(6100, 0, 5, 0, "syscalls:sys_exit_read")
+	add(6110, 0, 5, 0, "raw_syscalls:sys_exit", "id", 0)
+	add(7000, 0, 5, 0, "lock:contention_begin", "lock_addr", 64)
+	add(7001, 1, 7, 0, "lock:contention_begin", "lock_addr", 64)
+	add(7300, 0, 5, 0, "lock:contention_end", "lock_addr", 64)
+	add(8000, 0, 5, 0, "block:block_rq_issue", "dev", 8<<20|1, "sector", 77)
+	add(8900, 1, 0, 0, "block:block_rq_complete", "dev", 8<<20|1, "sector", 77, "rwbs", "W")
+	add(9000, 1, 0, 0, "sched:sched_switch", "prev_pid", 0, "next_comm", "child", "next_pid", 6)
+	got := a.Result()
+	for _, want := range []struct {
+		kind string
+		d    time.Duration
+		what string
+	}{
+		{IRQ, 500, "4 ttyS0"}, {SoftIRQ, 400, "TIMER"}, {SoftIRQWait, 2000, "TIMER"}, {IRQOff, 800, "spin"}, {PreemptOff, 700, "spin"},
+		{Syscall, 90, "read"}, {Lock, 300, "0x40"}, {Block, 900, "8:1 W"}, {Wakeup, 6700, "child"}, {RunQueue, 6700, "child"},
+	} {
+		l := got[want.kind]
+		if l.N != 1 || l.Max != want.d || math.Abs(float64(l.P50-want.d)) > .02*float64(want.d) || len(l.By) != 1 || l.By[0].Name != want.what || l.Worst[0].Latency != want.d {
+			t.Errorf("%s: %+v, want %v of %q", want.kind, l, want.d, want.what)
+		}
+	}
+	if l := got[Wakeup]; l.Worst[0].Waker != "interrupt 4 ttyS0 over <...>" || len(l.ByCgroup) != 1 || l.ByCgroup[0].Name != "/box" {
+		t.Errorf("woken by %q, cgroups %+v", l.Worst[0].Waker, l.ByCgroup)
+	}
+}
+
+// Random records, with times that go back and values that no kernel writes.
+func FuzzAdd(f *testing.F) {
+	f.Add([]byte("\x01\x02\x03\x04 any bytes at all, some of which are numbers of tasks"))
+	f.Add(bytes.Repeat([]byte{3, 0, 7, 0, 0, 0, 0, 0xff, 0xff, 0xff}, 60))
+	e := newStream(f, schedEvents)
+	formats := e.catalog.Formats()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a := New(e.catalog, Options{Worst: 3})
+		for len(data) > 8 {
+			format := formats[int(data[0])%len(formats)]
+			n := min(len(data), 4+int(data[1])%80)
+			a.Add(&event.Record{Time: uint64(data[2]) << (data[3] % 64), CPU: int(int8(data[4])), Format: format, Data: data[4:n]})
+			data = data[n:]
+		}
+		for kind, l := range a.Result() {
+			if l.P50 < 0 || l.P50 > l.P99 || l.P99 > l.Max || len(l.Worst) > 3 {
+				t.Errorf("%s: %+v", kind, l)
+			}
+		}
+	})
 }
 
 var (
@@ -99,7 +236,7 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := New(f.Catalog.Formats(), Options{Comm: f.Catalog.Comm})
+			a := New(f.Catalog, Options{})
 			if _, err := f.Buffers[0].Each(nil, func(r *event.Record) bool { a.Add(r); return true }); err != nil {
 				t.Fatal(err)
 			}

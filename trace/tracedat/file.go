@@ -42,7 +42,7 @@ type File struct {
 
 	r       io.ReaderAt
 	size    int64
-	formats []*event.Format
+	formats []*event.Format // by number, as far as they were asked for
 	scale   scale
 	offset  int64
 }
@@ -119,12 +119,6 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	}
 	for _, p := range c.Problems {
 		f.problem("%v", p)
-	}
-	for _, format := range c.Formats() {
-		if need := format.ID + 1 - len(f.formats); need > 0 {
-			f.formats = append(f.formats, make([]*event.Format, need)...)
-		}
-		f.formats[format.ID] = format
 	}
 	for i := range f.Buffers {
 		b := &f.Buffers[i]
@@ -391,6 +385,17 @@ func (f *File) pointed(id uint16, data []byte) {
 		}
 		return
 	}
+	if id == optKallsyms {
+		// Megabytes that most uses do not need.
+		f.Catalog.AddSymbolsLater(func() string {
+			body, err := f.section(int64(off), id)
+			if err != nil {
+				f.problem("section %d at %d: %v", id, off, err)
+			}
+			return string(body[min(4, len(body)):])
+		})
+		return
+	}
 	body, err := f.section(int64(off), id)
 	if err != nil {
 		f.problem("section %d at %d: %v", id, off, err)
@@ -404,8 +409,6 @@ func (f *File) pointed(id uint16, data []byte) {
 		err = f.Catalog.ReadFtraceFormats(s)
 	case optEventFormats:
 		err = f.Catalog.ReadEventFormats(s)
-	case optKallsyms:
-		f.Catalog.AddSymbols(string(body[min(4, len(body)):]))
 	case optPrintk:
 		f.Catalog.AddPrintk(string(body[min(4, len(body)):]))
 	case optCmdlines:
