@@ -29,10 +29,23 @@ cost() {
 	/usr/bin/time -f "%U %S %M" -o "$work/time" sh -c "$*" 2>/dev/null
 	awk -v n="$name" '{printf "%-40s %7.2f CPU s %7.0f MiB\n", n, $1+$2, $3/1024; print $1+$2 > "'"$work"'/cpu"}' "$work/time"
 }
+# Where stacks differ: awk prints the share of the weight that is in stacks that
+# are the same, and the total of each side.
+same() {
+	awk 'function cut() { n = $NF; sub(/ [0-9.e+]+$/, "") }
+		FNR == NR { cut(); a[$0] += n / period; ta += n / period; next }
+		{ cut(); b[$0] += n; tb += n }
+		END {
+			for (k in a) { s += (a[k] < b[k] ? a[k] : b[k]) }
+			printf "samples: %d of the peer, %d of ours; %.3f %% of the weight in identical folded stacks\n", ta, tb, 100 * s / ta
+		}' "period=$3" "$1" "$2"
+}
 echo "$(du -m "$data" | cut -f1) MiB, $(perf script -i "$data" -F event 2>/dev/null | grep -c .) samples as perf counts them"
 cost "perf script" "perf script --no-inline -i '$data' > '$work/script.txt'"
 theirs=$(cat "$work/cpu")
+folded=
 if command -v stackcollapse-perf.pl >/dev/null && command -v flamegraph.pl >/dev/null; then
+	folded=yes
 	cost "stackcollapse-perf.pl" "stackcollapse-perf.pl '$work/script.txt' > '$work/theirs.folded'"
 	theirs=$(echo "$theirs $(cat "$work/cpu")" | awk '{print $1+$2}')
 	cost "flamegraph.pl" "flamegraph.pl '$work/theirs.folded' > '$work/theirs.svg'"
@@ -44,4 +57,11 @@ cost "ringside profile flame" "'$work/ringside' profile flame '$data' -o '$work/
 ours=$(cat "$work/cpu")
 cost "ringside profile export" "'$work/ringside' profile export --comm '$data' -o '$work/ours.folded'"
 echo "$theirs $ours" | awk '{printf "CPU time of the peer / ours: %.1f\n", $1/$2}'
-awk '{n += $NF} END {print n " samples in our stacks"}' "$work/ours.folded"
+if [ -n "$folded" ]; then
+	# The script reads neither a task number of -1 nor a module with a parenthesis
+	# in its name: it gets the text without them.
+	sed 's/ (deleted))$/)/; s/^:-1  *-1 /:-1 0 /' "$work/script.txt" | stackcollapse-perf.pl >"$work/theirs.folded" 2>/dev/null
+	sed 's/ (deleted)\]/]/g' "$work/ours.folded" >"$work/ours2.folded"
+	period=$(sed -n 's/.*: *\([0-9][0-9]*\) [^ ]*: *$/\1/p' "$work/script.txt" | head -1)
+	same "$work/theirs.folded" "$work/ours2.folded" "${period:-1}"
+fi

@@ -20,25 +20,23 @@ type Builder struct {
 	limits Limits
 
 	frames map[Frame]FrameID
-	nodes  map[Node]StackID
+	nodes  index // by caller and frame
 	labels map[Labels]LabelID
 
-	// open are the cells of the slice that is being filled, by stack and label.
-	open      map[cellKey]openCell
-	openSlice int64
-	// settle is how many cells there may be before they are sorted and added up.
-	settle int
+	// recent says where in the cells a stack and label were seen last: most
+	// samples are like one shortly before.
+	recent [recentCells]int32
+	// settled is how many of the cells are in order, settle how many there may
+	// be before all are.
+	settled, settle int
+	left            []Cell // room for widening
 
 	timed       bool
 	first, last uint64
 }
 
-type cellKey struct {
-	stack StackID
-	label LabelID
-}
-
-type openCell struct{ count, weight int64 }
+// recentCells is how many cells are remembered, a power of two.
+const recentCells = 1 << 12
 
 // NewBuilder returns an empty builder.
 func NewBuilder(l Limits) *Builder {
@@ -53,10 +51,8 @@ func NewBuilder(l Limits) *Builder {
 		p:      Profile{Nodes: make([]Node, 1), SliceWidth: l.SliceWidth},
 		limits: l,
 		frames: make(map[Frame]FrameID),
-		nodes:  make(map[Node]StackID),
 		labels: make(map[Labels]LabelID),
-		open:   make(map[cellKey]openCell),
-		settle: l.Cells,
+		settle: 2 * l.Cells,
 	}
 }
 
@@ -79,14 +75,13 @@ func (b *Builder) Frame(f Frame) FrameID {
 
 // Push returns the stack that is caller's with f on top of it.
 func (b *Builder) Push(caller StackID, f FrameID) StackID {
-	n := Node{Parent: caller, Frame: f}
-	id, ok := b.nodes[n]
-	if !ok {
-		id = StackID(len(b.p.Nodes))
-		b.p.Nodes = append(b.p.Nodes, n)
-		b.nodes[n] = id
+	key := uint64(uint32(caller))<<32 | uint64(uint32(f))
+	s := b.nodes.slot(key)
+	if s.id == 0 {
+		b.nodes.fill(s, key, StackID(len(b.p.Nodes)))
+		b.p.Nodes = append(b.p.Nodes, Node{Parent: caller, Frame: f})
 	}
-	return id
+	return s.id
 }
 
 // Label returns the ID of a set of labels.
@@ -128,76 +123,116 @@ func (b *Builder) Add(s StackID, l LabelID, n, weight int64) { b.add(0, s, l, n,
 func (b *Builder) add(t uint64, s StackID, l LabelID, n, weight int64) {
 	// While it is built, a slice's number counts from time 0: a sample from
 	// before the first one needs no room made for it.
-	if int64(t/b.p.SliceWidth) != b.openSlice {
-		b.closeSlice()
-		b.openSlice = int64(t / b.p.SliceWidth) // closing may have widened slices
+	c := Cell{Stack: s, Label: l, Slice: int64(t / b.p.SliceWidth), Count: n, Weight: weight}
+	at := &b.recent[(c.order()*0x9e3779b97f4a7c15)>>32&(recentCells-1)]
+	if i := int(*at); i < len(b.p.Cells) {
+		if x := &b.p.Cells[i]; x.same(&c) {
+			x.Count += n
+			x.Weight += weight
+			return
+		}
 	}
-	k := cellKey{s, l}
-	c := b.open[k]
-	c.count += n
-	c.weight += weight
-	b.open[k] = c
-	if len(b.open) > b.limits.Cells {
-		b.closeSlice()
+	if len(b.p.Cells) >= b.settle {
+		b.squeeze()
+		c.Slice = int64(t / b.p.SliceWidth)
 	}
+	if n := len(b.p.Cells); n == cap(b.p.Cells) {
+		b.p.Cells = slices.Grow(b.p.Cells, min(max(n, 256), b.settle-n))
+	}
+	*at = int32(len(b.p.Cells))
+	b.p.Cells = append(b.p.Cells, c)
 }
 
-// closeSlice moves the open slice's cells to the others and, when there are too
-// many, adds up those that are equal and widens slices until they fit.
-func (b *Builder) closeSlice() {
-	for k, c := range b.open {
-		b.p.Cells = append(b.p.Cells, Cell{
-			Stack: k.stack, Label: k.label, Slice: b.openSlice, Count: c.count, Weight: c.weight,
-		})
+// squeeze adds up cells that are equal, and widens slices until there are not
+// too many.
+func (b *Builder) squeeze() {
+	b.p.Cells = settled(b.p.Cells, b.settled)
+	for len(b.p.Cells) > b.limits.Cells && b.p.Cells[0].Slice != b.p.Cells[len(b.p.Cells)-1].Slice {
+		b.p.SliceWidth *= 2
+		for i := range b.p.Cells {
+			b.p.Cells[i].Slice /= 2
+		}
+		b.p.Cells, b.left = widened(b.p.Cells, b.left)
 	}
-	clear(b.open)
-	if len(b.p.Cells) <= b.settle {
-		return
-	}
-	b.p.Cells = settled(b.p.Cells)
-	for len(b.p.Cells) > b.limits.Cells*3/4 && b.p.Cells[0].Slice != b.p.Cells[len(b.p.Cells)-1].Slice {
-		b.widen()
-	}
+	b.settled = len(b.p.Cells)
 	// With all time in one slice there may still be more than the limit: then
 	// that many stacks are different, and none can be given up.
-	b.settle = max(b.limits.Cells, 2*len(b.p.Cells))
+	b.settle = 2 * max(b.limits.Cells, len(b.p.Cells))
 }
 
-// widen doubles the length of a slice.
-func (b *Builder) widen() {
-	b.p.SliceWidth *= 2
-	b.openSlice /= 2
-	for i := range b.p.Cells {
-		b.p.Cells[i].Slice /= 2
-	}
-	b.p.Cells = settled(b.p.Cells)
+func (c *Cell) same(x *Cell) bool {
+	return c.Slice == x.Slice && c.Stack == x.Stack && c.Label == x.Label
 }
 
-// settled sorts cells and adds up those that are equal. Cells nearly always come
-// slice by slice: then only what is in one slice has to be sorted.
-func settled(cells []Cell) []Cell {
+// settled sorts cells and adds up those that are equal; the first done are in
+// order already. The others nearly always come slice by slice, and later than
+// those: then only what is in one slice has to be sorted.
+func settled(cells []Cell, done int) []Cell {
 	bySlice := func(a, b Cell) int { return cmp.Compare(a.Slice, b.Slice) }
-	if !slices.IsSortedFunc(cells, bySlice) {
+	from := done
+	for from > 0 && from < len(cells) && cells[from-1].Slice >= cells[done].Slice {
+		from--
+	}
+	if !slices.IsSortedFunc(cells[from:], bySlice) {
+		from = 0
 		slices.SortFunc(cells, bySlice)
 	}
-	for from := 0; from < len(cells); {
+	out := cells[:from]
+	for from < len(cells) {
 		to := from + 1
 		for to < len(cells) && cells[to].Slice == cells[from].Slice {
 			to++
 		}
 		slices.SortFunc(cells[from:to], func(a, b Cell) int { return cmp.Compare(a.order(), b.order()) })
+		for i := from; i < to; i++ {
+			out = appendCell(out, cells[i])
+		}
 		from = to
 	}
-	out := cells[:0]
-	for _, c := range cells {
-		if n := len(out); n > 0 && out[n-1].Slice == c.Slice && out[n-1].order() == c.order() {
-			out[n-1].Count += c.Count
-			out[n-1].Weight += c.Weight
-			continue
-		}
-		out = append(out, c)
-	}
 	return out
+}
+
+// appendCell appends a cell, or adds it to the last one if they are the same.
+func appendCell(out []Cell, c Cell) []Cell {
+	if n := len(out); n > 0 && out[n-1].same(&c) {
+		out[n-1].Count += c.Count
+		out[n-1].Weight += c.Weight
+		return out
+	}
+	return append(out, c)
+}
+
+// widened joins pairs of slices that have become one: each is in order.
+// room is for one of a pair.
+func widened(cells, room []Cell) (out, _ []Cell) {
+	out = cells[:0]
+	for from := 0; from < len(cells); {
+		mid := from + 1
+		for mid < len(cells) && cells[mid].Slice == cells[from].Slice && cells[mid].order() > cells[mid-1].order() {
+			mid++
+		}
+		to := mid
+		for to < len(cells) && cells[to].Slice == cells[from].Slice {
+			to++
+		}
+		room = append(room[:0], cells[from:mid]...)
+		left, right := room, cells[mid:to] // out never gets past what of it is still to come
+		for len(left) > 0 && len(right) > 0 {
+			if left[0].order() <= right[0].order() {
+				out, left = appendCell(out, left[0]), left[1:]
+			} else {
+				out, right = appendCell(out, right[0]), right[1:]
+			}
+		}
+		for _, c := range left {
+			out = appendCell(out, c)
+		}
+		for _, c := range right {
+			out = appendCell(out, c)
+		}
+		from = to
+	}
+	return out, room
 }
 
 // order is where a cell is among those of its slice.
@@ -205,9 +240,8 @@ func (c *Cell) order() uint64 { return uint64(uint32(c.Stack))<<32 | uint64(uint
 
 // Profile returns what was built. The builder must not be used afterwards.
 func (b *Builder) Profile() *Profile {
-	b.closeSlice()
+	b.squeeze()
 	p := &b.p
-	p.Cells = settled(p.Cells)
 	if b.timed {
 		origin := b.first / p.SliceWidth
 		for i := range p.Cells {

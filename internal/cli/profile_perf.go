@@ -52,7 +52,7 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 		return nil, usage(err)
 	}
 	defer end()
-	p, err := resolve.Load(ctx, f, resolve.Options{Limits: profile.Limits{Cells: 1 << 18}, Kind: kind, Open: o.object, Kernel: o.kernel, PerfMap: o.perfMap})
+	p, err := resolve.Load(ctx, f, resolve.Options{Limits: profile.Limits{Cells: 120_000}, Kind: kind, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap})
 	if err != nil && p == nil {
 		return nil, usagef("%s: %w", path, err)
 	}
@@ -121,43 +121,47 @@ func (o *profileFlags) object(path, id string) (resolve.File, error) {
 	if path == "[vdso]" {
 		return vdso()
 	}
-	var tried error
-	for _, name := range o.places(path, id) {
+	var list []string
+	if strings.HasPrefix(path, "/") {
+		list = append(list, filepath.Join(o.sysroot, path))
+	}
+	if home, err := os.UserHomeDir(); err == nil && len(id) > 4 {
+		list = append(list, filepath.Join(home, ".debug", ".build-id", id[:2], id[2:], "elf"))
+	}
+	f, err := openFirst(list)
+	if err != nil {
+		return nil, fmt.Errorf("%w: give its place with --sysroot, or its debug file with --symbols", err)
+	}
+	return f, nil
+}
+
+// debugFile opens the debug file of an object.
+func (o *profileFlags) debugFile(id string) (resolve.File, error) {
+	var list []string
+	if len(id) > 4 {
+		for _, dir := range append(o.dirs, debugRoot) {
+			list = append(list, filepath.Join(dir, ".build-id", id[:2], id[2:]+".debug"), filepath.Join(dir, id[:2], id[2:]+".debug"))
+		}
+	}
+	return openFirst(list)
+}
+
+// openFirst opens the first file that is there.
+func openFirst(list []string) (*os.File, error) {
+	var first error
+	for _, name := range list {
 		f, err := os.Open(name)
 		if err == nil {
 			return f, nil
 		}
-		tried = errors.Join(tried, err)
-	}
-	if tried == nil {
-		tried = fs.ErrNotExist
-	}
-	return nil, fmt.Errorf("%w: give its place with --sysroot, or its debug file with --symbols", firstError(tried))
-}
-
-func firstError(err error) error {
-	if j, ok := err.(interface{ Unwrap() []error }); ok && len(j.Unwrap()) > 0 {
-		return j.Unwrap()[0]
-	}
-	return err
-}
-
-// places are where an object may be, the best first.
-func (o *profileFlags) places(path, id string) []string {
-	var list []string
-	if len(id) > 4 {
-		under := filepath.Join(".build-id", id[:2], id[2:])
-		for _, dir := range append(o.dirs, debugRoot) {
-			list = append(list, filepath.Join(dir, under+".debug"), filepath.Join(dir, id[:2], id[2:]+".debug"))
-		}
-		if home, err := os.UserHomeDir(); err == nil {
-			list = append(list, filepath.Join(home, ".debug", under, "elf"))
+		if first == nil {
+			first = err
 		}
 	}
-	if strings.HasPrefix(path, "/") {
-		list = append(list, filepath.Join(o.sysroot, path))
+	if first == nil {
+		first = fs.ErrNotExist
 	}
-	return list
+	return nil, first
 }
 
 // A vdsoFile is the code that the kernel maps into this process.
@@ -250,14 +254,14 @@ func kallsymsOf(path string) (resolve.Kernel, error) {
 		return nil, err
 	}
 	defer f.Close()
-	t, err := symbol.ReadKallsyms(f)
+	k, err := resolve.ReadKallsyms(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return kernelOf(t), nil
+	return k, nil
 }
 
 // perfMap opens what a runtime of a recorded process wrote.
-func (o *profileFlags) perfMap(pid int32) (io.ReadCloser, error) {
+func (o *profileFlags) perfMap(pid, inner int32) (io.ReadCloser, error) {
 	return os.Open(filepath.Join(o.sysroot, "/tmp", fmt.Sprintf("perf-%d.map", pid)))
 }

@@ -36,7 +36,8 @@ var rooms = []struct {
 	{"profile", nil},
 	{"profile/convert", []string{"profile"}},
 	{"profile/perfdata", nil},
-	{"profile/resolve", []string{"profile", "profile/perfdata", "trace/event"}},
+	{"profile/unwind", nil},
+	{"profile/resolve", []string{"profile", "profile/perfdata", "profile/unwind", "trace/event"}},
 	{"profile/compare", []string{"profile"}},
 	{"profile/flame", []string{"profile", "profile/compare"}},
 	{"probe", nil},
@@ -72,7 +73,7 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
-		"profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/report", "trace/latency", "trace/sched",
+		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/report", "trace/latency", "trace/sched",
 		"probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
@@ -84,7 +85,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "trace/printfmt", "trace/report", "profile", "profile/convert", "profile/perfdata", "profile/resolve", "profile/compare", "profile/flame", "probe", "trace/latency", "trace/sched", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "trace/printfmt", "trace/report", "profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "probe", "trace/latency", "trace/sched", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.

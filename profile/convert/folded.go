@@ -99,7 +99,7 @@ type FoldedOptions struct {
 	Event int
 	// Weights writes what samples weigh instead of how many there are.
 	Weights bool
-	// Comm puts the task's name at the root of each stack.
+	// Comm puts the task's name at the root of each stack, with _ for spaces.
 	Comm bool
 	// Suffixes marks kernel frames with _[k] and inlined ones with _[i].
 	Suffixes bool
@@ -139,7 +139,7 @@ func WriteFolded(w io.Writer, p *profile.Profile, o FoldedOptions) error {
 			parts = append(parts, foldedText(f, o.Suffixes))
 		}
 		if o.Comm {
-			comm := foldedName.Replace(k.comm)
+			comm := strings.ReplaceAll(foldedName.Replace(k.comm), " ", "_") // as stackcollapse
 			if strings.TrimSpace(comm) == "" {
 				comm = "[unknown]"
 			}
@@ -170,7 +170,7 @@ func WriteFolded(w io.Writer, p *profile.Profile, o FoldedOptions) error {
 }
 
 func foldedText(f *profile.Frame, suffixes bool) string {
-	name := foldedName.Replace(f.Name())
+	name := foldedName.Replace(f.Caption())
 	switch {
 	case !suffixes:
 	case f.Kind == profile.Kernel:

@@ -56,11 +56,11 @@ func TestFoldedWrites(t *testing.T) {
 		o    FoldedOptions
 		want string
 	}{
-		{"one event", FoldedOptions{Event: clock}, "a:b;[unknown] 3\n"},
-		{"weights by task", FoldedOptions{Event: clock, Weights: true, Comm: true}, "make;a:b;[unknown] 1000\nsh;a:b;[unknown] 2000\n"},
-		{"a task without a name", FoldedOptions{Event: odd, Comm: true}, "[unknown];a:b;[unknown] 1\n＃c;a:b;[unknown] 1\n"},
-		{"without a stack", FoldedOptions{Event: fault}, "[unknown] 2\na:b;[unknown] 7\n"},
-		{"all events", FoldedOptions{Event: -1}, "[unknown] 2\na:b;[unknown] 12\n"},
+		{"one event", FoldedOptions{Event: clock}, "a:b;[libc.so.6] 3\n"},
+		{"weights by task", FoldedOptions{Event: clock, Weights: true, Comm: true}, "make;a:b;[libc.so.6] 1000\nsh;a:b;[libc.so.6] 2000\n"},
+		{"a task without a name", FoldedOptions{Event: odd, Comm: true}, "[unknown];a:b;[libc.so.6] 1\n＃c;a:b;[libc.so.6] 1\n"},
+		{"without a stack", FoldedOptions{Event: fault}, "[unknown] 2\na:b;[libc.so.6] 7\n"},
+		{"all events", FoldedOptions{Event: -1}, "[unknown] 2\na:b;[libc.so.6] 12\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -217,7 +217,10 @@ func (t *tree) settle(most int) (factor uint64) {
 	factor = 1
 	for step := 0; ; step++ {
 		slices.SortFunc(t.cells, func(a, b cell) int {
-			return cmp.Or(cmp.Compare(a.slice, b.slice), cmp.Compare(a.node, b.node), cmp.Compare(a.label, b.label))
+			if a.slice != b.slice {
+				return cmp.Compare(a.slice, b.slice)
+			}
+			return cmp.Compare(a.node<<32|a.label, b.node<<32|b.label)
 		})
 		out := t.cells[:0]
 		for _, c := range t.cells {

@@ -66,6 +66,10 @@ type File struct {
 	streams []io.Reader
 	started *stream // of a pipe, behind its first records
 	byID    map[uint64]int
+	recent  [64]struct { // what was found in byID last
+		id   uint64
+		attr int
+	}
 	uniform bool // all samples have their fields in the same places
 	lost    losses
 }
@@ -251,6 +255,7 @@ func (f *File) header(r io.ReaderAt, size int64, head []byte) error {
 // index finds events by number.
 func (f *File) index() {
 	f.byID = map[uint64]int{}
+	clear(f.recent[:])
 	f.uniform = true
 	for i := range f.Attrs {
 		a := &f.Attrs[i]

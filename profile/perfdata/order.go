@@ -11,9 +11,8 @@ import (
 // entry is a record that waits for its turn.
 type entry struct {
 	time uint64
-	seq  int
-	at   int // in the arena
-	size int
+	at   int32 // in the arena
+	size int32
 }
 
 // A queue holds records back until nothing older can come.
@@ -21,7 +20,8 @@ type queue struct {
 	arena   []byte
 	spare   []byte
 	entries []entry
-	seq     int
+	merged  []entry // room for sorting
+	runs    []int
 	newest  uint64 // of all records so far
 	limit   uint64 // what is not newer may go when the round ends
 	gone    uint64 // the newest that went
@@ -30,23 +30,53 @@ type queue struct {
 }
 
 func (q *queue) add(b []byte, time uint64) {
-	q.entries = append(q.entries, entry{time, q.seq, len(q.arena), len(b)})
-	q.seq++
+	q.entries = append(q.entries, entry{time, int32(len(q.arena)), int32(len(b))})
 	q.arena = append(q.arena, b...)
 	q.newest = max(q.newest, time)
 }
 
+// sort puts entries in the order of time; those of one time stay as they came.
+// What comes is the CPUs' buffers one after the other, each in order: runs,
+// which are merged.
+func (q *queue) sort() {
+	runs := append(q.runs[:0], 0)
+	for i := 1; i < len(q.entries); i++ {
+		if q.entries[i].time < q.entries[i-1].time {
+			runs = append(runs, i)
+		}
+	}
+	for len(runs) > 1 {
+		out := q.merged[:0]
+		joined := 0
+		for i := 0; i < len(runs); i += 2 {
+			a := q.entries[runs[i]:]
+			var b []entry
+			if i+1 < len(runs) {
+				a, b = q.entries[runs[i]:runs[i+1]], q.entries[runs[i+1]:]
+				if i+2 < len(runs) {
+					b = q.entries[runs[i+1]:runs[i+2]]
+				}
+			}
+			runs[joined] = len(out)
+			joined++
+			for len(a) > 0 && len(b) > 0 {
+				if b[0].time < a[0].time {
+					out, b = append(out, b[0]), b[1:]
+				} else {
+					out, a = append(out, a[0]), a[1:]
+				}
+			}
+			out = append(append(out, a...), b...)
+		}
+		runs = runs[:joined]
+		q.entries, q.merged = out, q.entries
+	}
+	q.runs = runs
+}
+
 // flush gives what is not newer than limit, in order.
 func (q *queue) flush(limit uint64, yield func([]byte) bool) bool {
-	slices.SortFunc(q.entries, func(a, b entry) int {
-		if a.time != b.time {
-			if a.time < b.time {
-				return -1
-			}
-			return 1
-		}
-		return a.seq - b.seq
-	})
+	q.sort()
 	n := 0
 	for ; n < len(q.entries) && q.entries[n].time <= limit; n++ {
 		e := q.entries[n]
@@ -59,7 +89,7 @@ func (q *queue) flush(limit uint64, yield func([]byte) bool) bool {
 	kept := q.spare[:0]
 	left := q.entries[n:]
 	for i := range left {
-		at := len(kept)
+		at := int32(len(kept))
 		kept = append(kept, q.arena[left[i].at:left[i].at+left[i].size]...)
 		left[i].at = at
 	}

@@ -64,10 +64,13 @@ const (
 
 // attrOf finds the event of a record with this number.
 func (f *File) attrOf(id uint64) int {
-	if i, ok := f.byID[id]; ok {
-		return i
+	at := &f.recent[id%uint64(len(f.recent))]
+	if at.id == id && id != 0 {
+		return at.attr
 	}
-	return 0
+	i := f.byID[id] // the first event's where nobody has the number
+	at.id, at.attr = id, i
+	return i
 }
 
 // sampleID reads the fields at the end of a record that is no sample.

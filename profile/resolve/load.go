@@ -1,12 +1,10 @@
 package resolve
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
-	"fmt"
-	"hash/maphash"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,24 +19,20 @@ type File interface {
 	io.Closer
 }
 
-// Kernel finds the kernel's functions.
-type Kernel interface {
-	// Find returns the function at an address and its module, "" for the kernel
-	// itself.
-	Find(addr uint64) (name, module string, ok bool)
-}
-
 // Options say how a profile is made. Every field may be left out.
 type Options struct {
 	Limits profile.Limits
 	// Open opens the object that was mapped from path with this build ID,
 	// hexadecimal, "" where none was recorded.
 	Open func(path, buildID string) (File, error)
+	// Debug opens the debug file of the object with this build ID.
+	Debug func(buildID string) (File, error)
 	// Kernel gives the functions of the kernel with this release and build ID.
 	Kernel func(release, buildID string) (Kernel, error)
 	// PerfMap opens what a runtime wrote of the code that it made,
-	// /tmp/perf-PID.map.
-	PerfMap func(pid int32) (io.ReadCloser, error)
+	// /tmp/perf-PID.map. inner is the process's number in its own PID namespace,
+	// 0 where that is not known.
+	PerfMap func(pid, inner int32) (io.ReadCloser, error)
 	// Kind is what is made of scheduling events.
 	Kind Kind
 	// Sample, if set, is called with every sample, before it is counted.
@@ -55,50 +49,32 @@ const (
 	Wakeup              // the time that a task waited, by the stack that woke it
 )
 
-// frameRef is a frame that was made already.
-type frameRef struct {
-	frame profile.FrameID
-	known bool
-}
-
 // A loader makes a profile.
 type loader struct {
-	opt     Options
-	f       *perfdata.File
-	b       *profile.Builder
-	tasks   *tasks
-	objects map[string]*object
-	ids     map[string]string // build IDs of the header, by path
-	kernel  Kernel
-	kframes map[uint64]profile.FrameID
-	bpf     []perfdata.Ksymbol
-	events  []int // of the profile, by attribute
-	labels  map[labelKey]profile.LabelID
-	cgroups map[uint64]string
-	seed    maphash.Seed
-	stacks  map[stackKey]profile.StackID
-	chain   []profile.FrameID
-	anon    *object
-	missing map[string]bool
-	values  map[uint64]uint64
-	sched   *sched
+	opt          Options
+	f            *perfdata.File
+	b            *profile.Builder
+	tasks        *tasks
+	objects      map[string]*object
+	ids          map[string]string // build IDs of the header, by path
+	kernel       Kernel
+	moved        uint64 // how far the kernel lay from where its table has it
+	kframes      map[uint64]profile.FrameID
+	bpf          []perfdata.Ksymbol
+	events       []int // of the profile, by attribute
+	cgroups      map[uint64]string
+	callers      []slot[profile.StackID] // of call chains without their innermost function
+	frames       []slot[profile.FrameID] // of addresses in processes
+	cpus         [64]cpu
+	seed         uint64
+	broken       int64 // call chains
+	chain        []profile.FrameID
+	missing      map[string]bool
+	values       map[uint64]uint64
+	sched        *sched
+	nowhere      profile.FrameID // of addresses that are mapped nowhere
+	nowhereKnown bool
 }
-
-type labelKey struct {
-	attr     int
-	pid, tid int32
-	cpu      int32
-	comm     string
-	cgroup   uint64
-}
-
-type stackKey struct {
-	hash  uint64
-	space int
-}
-
-// maxStacks bounds the stacks that are remembered by their addresses.
-const maxStacks = 1 << 18
 
 // Load makes a profile of a recording. What was read before an error is
 // returned with it.
@@ -106,9 +82,8 @@ func Load(ctx context.Context, f *perfdata.File, opt Options) (*profile.Profile,
 	l := &loader{
 		opt: opt, f: f, b: profile.NewBuilder(opt.Limits), tasks: newTasks(),
 		objects: map[string]*object{}, ids: map[string]string{}, kframes: map[uint64]profile.FrameID{},
-		labels: map[labelKey]profile.LabelID{}, cgroups: map[uint64]string{}, seed: maphash.MakeSeed(),
-		stacks: map[stackKey]profile.StackID{}, missing: map[string]bool{}, values: map[uint64]uint64{},
-		anon: &object{module: "//anon", opened: true, frames: map[uint64]frameRef{}},
+		cgroups: map[uint64]string{}, seed: rand.Uint64(), callers: make([]slot[profile.StackID], cacheSize), frames: make([]slot[profile.FrameID], cacheSize),
+		missing: map[string]bool{}, values: map[uint64]uint64{},
 	}
 	var kernelID string
 	for _, id := range f.BuildIDs {
@@ -154,6 +129,9 @@ func (l *loader) finish(kernelID string) {
 	if l.sched != nil && l.sched.unseen > 0 {
 		l.b.Lost(profile.Loss{What: "switches to a task; its absence ends where it is seen next", Count: l.sched.unseen})
 	}
+	if l.broken > 0 {
+		l.b.Lost(profile.Loss{What: "call chains, which are broken: their samples have no stack", Count: l.broken})
+	}
 	for _, x := range l.f.Losses() {
 		l.b.Lost(profile.Loss{What: x.What, Count: x.Count})
 	}
@@ -172,7 +150,7 @@ func (l *loader) record(r *perfdata.Record) {
 			if c.Exec && c.PID == c.TID {
 				l.tasks.exec(c.PID)
 			}
-			l.tasks.comms[c.TID] = c.Name
+			l.tasks.name(c.TID, c.Name)
 		}
 	case perfdata.RecordFork:
 		if t, ok := l.f.Task(r); ok {
@@ -201,7 +179,14 @@ func (l *loader) record(r *perfdata.Record) {
 // mapped takes a mapping into its process's space.
 func (l *loader) mapped(r *perfdata.Record) {
 	m, ok := l.f.Mapping(r)
-	if !ok || m.Kernel || m.HasProtections && !m.Exec {
+	if !ok {
+		return
+	}
+	if m.Kernel {
+		l.kernelMapped(m)
+		return
+	}
+	if m.HasProtections && !m.Exec {
 		return
 	}
 	id := hex.EncodeToString([]byte(m.BuildID))
@@ -212,72 +197,25 @@ func (l *loader) mapped(r *perfdata.Record) {
 	if end < m.Start {
 		end = ^uint64(0)
 	}
-	l.tasks.mmap(m.PID, mapping{start: m.Start, end: end, off: m.Offset, obj: l.object(m.Path, id)})
+	x := mapping{start: m.Start, end: end, off: m.Offset, obj: l.object(m.PID, m.Path, id)}
+	switch {
+	case x.obj.jit:
+		x.off = m.Start // its symbols have addresses
+	case m.Path == vdsoPath:
+		x.off = 0
+	}
+	l.tasks.mmap(m.PID, x)
 }
 
-// object returns the object of a path and build ID.
-func (l *loader) object(path, id string) *object {
-	if special(path) && path != "[vdso]" {
-		if strings.HasPrefix(path, "[") {
-			return l.named(path)
-		}
-		return l.anon
-	}
-	key := path + "\x00" + id
-	o := l.objects[key]
-	if o == nil {
-		o = &object{path: path, module: path, buildID: id, frames: map[uint64]frameRef{}}
-		l.objects[key] = o
-	}
-	return o
-}
-
-// named returns an object without a file, such as "[heap]".
-func (l *loader) named(name string) *object {
-	o := l.objects[name]
-	if o == nil {
-		o = &object{module: name, opened: true, frames: map[uint64]frameRef{}}
-		l.objects[name] = o
-	}
-	return o
-}
-
-// open reads the symbols of an object, once.
-func (l *loader) open(o *object) {
-	if o.opened {
+// kernelMapped learns from the mapping of the kernel how far it was moved from
+// where its symbols say that it is.
+func (l *loader) kernelMapped(m perfdata.Mapping) {
+	name, ok := strings.CutPrefix(m.Path, "[kernel.kallsyms]")
+	if !ok || l.kernel == nil || name == "" {
 		return
 	}
-	o.opened = true
-	if l.opt.Open == nil {
-		return
-	}
-	file, err := l.opt.Open(o.path, o.buildID)
-	if err != nil {
-		l.unnamed(o, err.Error())
-		return
-	}
-	defer file.Close()
-	if o.buildID != "" {
-		if id := elfBuildID(file); id != "" && !sameID(id, o.buildID) {
-			l.unnamed(o, "the file that is here is another build: its build ID is "+id+", recorded was "+o.buildID)
-			return
-		}
-	}
-	loads, t, err := readELF(file)
-	if err != nil {
-		l.unnamed(o, err.Error())
-		return
-	}
-	o.loads, o.table = loads, t
-}
-
-// sameID compares build IDs; one may be filled up with zeros to 20 bytes.
-func sameID(a, b string) bool { return strings.TrimRight(a, "0") == strings.TrimRight(b, "0") }
-
-func (l *loader) unnamed(o *object, why string) {
-	if !l.missing[o.path] {
-		l.missing[o.path] = true
-		l.b.Warn(fmt.Sprintf("functions of %s have no names: %s", o.path, why))
+	if at, ok := l.kernel.Address(name); ok && m.Offset != 0 {
+		l.moved = m.Offset - at
 	}
 }
 
@@ -285,199 +223,32 @@ func (l *loader) ksymbol(k perfdata.Ksymbol) {
 	l.bpf = slices.DeleteFunc(l.bpf, func(x perfdata.Ksymbol) bool { return x.Addr == k.Addr })
 	if !k.Removed {
 		l.bpf = append(l.bpf, k)
-		for a := range l.kframes {
-			if a >= k.Addr && a < k.Addr+uint64(k.Len) {
-				delete(l.kframes, a)
-			}
-		}
 	}
-}
-
-// kernelFrame returns the frame of an address in the kernel.
-func (l *loader) kernelFrame(addr uint64, kind profile.Kind) profile.FrameID {
-	if kind == profile.Kernel {
-		if id, ok := l.kframes[addr]; ok {
-			return id
-		}
-	}
-	f := profile.Frame{Kind: kind, Module: "[kernel.kallsyms]"}
-	if kind != profile.Kernel {
-		f.Module = "[guest.kernel.kallsyms]"
-		f.Addr = addr
-		return l.b.Frame(f)
-	}
-	named := false
-	for _, k := range l.bpf {
-		if addr >= k.Addr && addr-k.Addr < uint64(k.Len) {
-			f.Func, f.Module, named = k.Name, "[bpf]", true
-		}
-	}
-	if !named && l.kernel != nil {
-		if name, module, ok := l.kernel.Find(addr); ok {
-			f.Func, named = name, true
-			if module != "" {
-				f.Module = "[" + module + "]"
-			}
-		}
-	}
-	if !named {
-		f.Addr = addr
-	}
-	id := l.b.Frame(f)
-	l.kframes[addr] = id
-	return id
-}
-
-// userFrame returns the frame of an address in a process.
-func (l *loader) userFrame(s *space, pid int32, addr uint64, kind profile.Kind) profile.FrameID {
-	m := s.find(addr)
-	if m == nil || kind == profile.GuestUser {
-		return l.b.Frame(profile.Frame{Kind: kind, Addr: addr})
-	}
-	o := m.obj
-	if o == l.anon {
-		if p := l.perfMap(pid); p != nil {
-			o = p
-		}
-	}
-	off := addr
-	if o.path != "" {
-		off = addr - m.start + m.off
-	}
-	if ref := o.frames[off]; ref.known {
-		return ref.frame
-	}
-	l.open(o)
-	f := profile.Frame{Kind: kind, Module: o.module}
-	at := off
-	if o.path != "" {
-		at = o.address(off)
-	}
-	if s, ok := o.table.find(at); ok {
-		f.Func = s.name
-	} else {
-		f.Addr = at
-	}
-	id := l.b.Frame(f)
-	o.frames[off] = frameRef{id, true}
-	return id
-}
-
-// perfMap reads what a runtime says of its code.
-func (l *loader) perfMap(pid int32) *object {
-	name := "/tmp/perf-" + strconv.Itoa(int(pid)) + ".map"
-	if o, ok := l.objects[name]; ok {
-		return o
-	}
-	l.objects[name] = nil
-	if l.opt.PerfMap == nil {
-		return nil
-	}
-	r, err := l.opt.PerfMap(pid)
-	if err != nil {
-		return nil
-	}
-	defer r.Close()
-	var list []candidate
-	in := bufio.NewScanner(io.LimitReader(r, maxEmbedded))
-	for in.Scan() {
-		part := strings.SplitN(in.Text(), " ", 3)
-		if len(part) < 3 {
-			continue
-		}
-		addr, err1 := strconv.ParseUint(strings.TrimPrefix(part[0], "0x"), 16, 64)
-		size, err2 := strconv.ParseUint(strings.TrimPrefix(part[1], "0x"), 16, 64)
-		if err1 == nil && err2 == nil {
-			list = append(list, candidate{addr: addr, size: size, name: part[2], global: true})
-		}
-	}
-	o := &object{module: name, opened: true, table: newTable(list), frames: map[uint64]frameRef{}}
-	l.objects[name] = o
-	return o
-}
-
-// stack returns the stack of a sample.
-func (l *loader) stack(r *perfdata.Record) profile.StackID {
-	s := l.tasks.proc(r.PID).space
-	var h maphash.Hash
-	h.SetSeed(l.seed)
-	maphash.WriteComparable(&h, r.IP)
-	maphash.WriteComparable(&h, r.Misc&perfdata.MiscCPUMode)
-	for _, ip := range r.Callchain {
-		maphash.WriteComparable(&h, ip)
-	}
-	key := stackKey{h.Sum64(), s.version}
-	if id, ok := l.stacks[key]; ok {
-		return id
-	}
-	l.frames(s, r)
-	var id profile.StackID
-	for _, f := range slices.Backward(l.chain) {
-		id = l.b.Push(id, f)
-	}
-	if len(l.stacks) >= maxStacks {
-		clear(l.stacks)
-	}
-	l.stacks[key] = id
-	return id
-}
-
-var modes = map[uint16]profile.Kind{
-	perfdata.MiscKernel: profile.Kernel, perfdata.MiscUser: profile.User, perfdata.MiscHypervisor: profile.Hypervisor,
-	perfdata.MiscGuestKernel: profile.GuestKernel, perfdata.MiscGuestUser: profile.GuestUser,
-}
-
-// frames fills l.chain from the leaf to the root.
-func (l *loader) frames(s *space, r *perfdata.Record) {
-	l.chain = l.chain[:0]
-	kind := modes[r.Misc&perfdata.MiscCPUMode]
-	add := func(addr uint64) {
-		switch kind {
-		case profile.Kernel, profile.GuestKernel:
-			l.chain = append(l.chain, l.kernelFrame(addr, kind))
-		case profile.Hypervisor:
-			l.chain = append(l.chain, l.b.Frame(profile.Frame{Kind: kind, Module: "[hypervisor]", Addr: addr}))
-		default:
-			l.chain = append(l.chain, l.userFrame(s, r.PID, addr, kind))
-		}
-	}
-	for _, ip := range r.Callchain {
-		if ip < perfdata.ContextMax {
-			add(ip)
-			continue
-		}
-		switch ip {
-		case perfdata.ContextKernel:
-			kind = profile.Kernel
-		case perfdata.ContextUser:
-			kind = profile.User
-		case perfdata.ContextHypervisor:
-			kind = profile.Hypervisor
-		case perfdata.ContextGuestKernel, perfdata.ContextGuest:
-			kind = profile.GuestKernel
-		case perfdata.ContextGuestUser:
-			kind = profile.GuestUser
-		}
-	}
-	if len(l.chain) == 0 && r.IP != 0 {
-		add(r.IP)
-	}
+	l.forget()
 }
 
 // label returns the labels of a sample.
 func (l *loader) label(r *perfdata.Record, attr int) profile.LabelID {
-	comm, ok := l.tasks.comms[r.TID]
-	if !ok {
+	t := l.on(r).thread
+	for i := range t.labels {
+		if x := &t.labels[i]; x.cpu == r.CPU && x.attr == attr && x.pid == r.PID && x.cgroup == r.Cgroup {
+			return x.id
+		}
+	}
+	comm := t.comm
+	if !t.named {
 		comm = ":" + strconv.Itoa(int(r.TID))
 	}
-	key := labelKey{attr, r.PID, r.TID, r.CPU, comm, r.Cgroup}
-	if id, ok := l.labels[key]; ok {
-		return id
-	}
 	id := l.b.Label(profile.Labels{Event: l.event(attr), Comm: comm, PID: r.PID, TID: r.TID, CPU: r.CPU, Cgroup: l.cgroups[r.Cgroup]})
-	l.labels[key] = id
+	if len(t.labels) >= maxSeenLabels {
+		t.labels = t.labels[:0]
+	}
+	t.labels = append(t.labels, seenLabel{attr, r.CPU, r.PID, r.Cgroup, id})
 	return id
 }
+
+// maxSeenLabels bounds the labels that a thread remembers.
+const maxSeenLabels = 64
 
 // event returns the profile's event of an attribute; those that have no sample
 // are not in the profile.

@@ -107,7 +107,8 @@ func (s *sched) sample(l *loader, r *perfdata.Record) {
 			a.woken = true
 			// The waker's stack, and above it what was woken: the picture reads
 			// from who woke to whom.
-			target := l.b.Frame(profile.Frame{Func: "woke " + l.tasks.comms[pid], Kind: profile.Marker})
+			comm, _ := l.tasks.comm(pid)
+			target := l.b.Frame(profile.Frame{Func: "woke " + comm, Kind: profile.Marker})
 			s.add(l, a, r.Time, l.b.Push(l.stack(r), target), s.label(l, r))
 		}
 	}
@@ -123,7 +124,7 @@ func (s *sched) add(l *loader, a *absence, now uint64, stack profile.StackID, la
 
 // label is of the task that leaves, or wakes.
 func (s *sched) label(l *loader, r *perfdata.Record) profile.LabelID {
-	comm, ok := l.tasks.comms[r.TID]
+	comm, ok := l.tasks.comm(r.TID)
 	if !ok {
 		comm = ":unknown"
 	}

@@ -3,6 +3,8 @@ package resolve
 import (
 	"slices"
 	"strings"
+
+	"ringside/profile"
 )
 
 // A mapping is a part of an address space.
@@ -15,7 +17,11 @@ type mapping struct {
 // A space is the address space of a process. Those that fork share it until one
 // of them changes it.
 type space struct {
-	maps   []mapping // by address, none over another
+	maps []mapping // by address, none over another
+	last int       // index of what was found last
+	// before is what was mapped until the process began anew: the stack of an
+	// exec leads there until it is done.
+	before []mapping
 	shared bool
 	// version changes with the maps: it tells stacks that were resolved apart.
 	version int
@@ -33,60 +39,125 @@ func (s *space) add(m mapping) {
 		return 1
 	})
 	last := first
-	var left, right []mapping
+	var put [3]mapping
+	list := put[:0]
 	for ; last < len(s.maps) && s.maps[last].start < m.end; last++ {
 		x := s.maps[last]
 		if x.start < m.start {
-			left = append(left, mapping{x.start, m.start, x.off, x.obj})
-		}
-		if x.end > m.end {
-			right = append(right, mapping{m.end, x.end, x.off + m.end - x.start, x.obj})
+			list = append(list, mapping{x.start, m.start, x.off, x.obj})
 		}
 	}
-	s.maps = slices.Replace(s.maps, first, last, slices.Concat(left, []mapping{m}, right)...)
+	list = append(list, m)
+	if last > first {
+		if x := s.maps[last-1]; x.end > m.end {
+			list = append(list, mapping{m.end, x.end, x.off + m.end - x.start, x.obj})
+		}
+	}
+	s.maps = slices.Replace(s.maps, first, last, list...)
 }
 
 // find returns what is mapped at an address.
 func (s *space) find(addr uint64) *mapping {
-	i, ok := slices.BinarySearchFunc(s.maps, addr, func(x mapping, a uint64) int {
-		switch {
-		case x.end <= a:
-			return -1
-		case x.start > a:
-			return 1
+	if s.last < len(s.maps) {
+		if m := &s.maps[s.last]; addr >= m.start && addr < m.end {
+			return m
 		}
-		return 0
-	})
-	if !ok {
-		return nil
 	}
-	return &s.maps[i]
+	if i := index(s.maps, addr); i >= 0 {
+		s.last = i
+		return &s.maps[i]
+	}
+	if i := index(s.before, addr); i >= 0 {
+		return &s.before[i]
+	}
+	return nil
+}
+
+// index finds the mapping of an address, or returns -1.
+func index(maps []mapping, addr uint64) int {
+	lo, hi := 0, len(maps)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if maps[mid].end <= addr {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(maps) || maps[lo].start > addr {
+		return -1
+	}
+	return lo
 }
 
 // A process is what is known of one.
 type process struct {
+	pid   int32
 	space *space
+	inner int32   // its number in its own PID namespace, where it is known
+	jit   *object // code that a runtime made, and wrote down in a perf map
+}
+
+// A thread is what is known of one.
+type thread struct {
+	comm   string
+	named  bool
+	labels []seenLabel
+}
+
+// seenLabel is a label of a thread that was used before.
+type seenLabel struct {
+	attr   int
+	cpu    int32
+	pid    int32
+	cgroup uint64
+	id     profile.LabelID
 }
 
 // tasks are all processes and threads of a recording.
 type tasks struct {
 	procs   map[int32]*process
-	comms   map[int32]string
+	threads map[int32]*thread
 	version int
 }
 
 func newTasks() *tasks {
-	return &tasks{procs: map[int32]*process{}, comms: map[int32]string{0: "swapper"}}
+	t := &tasks{procs: map[int32]*process{}, threads: map[int32]*thread{}}
+	t.name(0, "swapper")
+	return t
 }
 
 func (t *tasks) proc(pid int32) *process {
 	p := t.procs[pid]
 	if p == nil {
 		t.version++
-		p = &process{space: &space{version: t.version}}
+		p = &process{pid: pid, space: &space{version: t.version}}
 		t.procs[pid] = p
 	}
 	return p
+}
+
+func (t *tasks) thread(tid int32) *thread {
+	x := t.threads[tid]
+	if x == nil {
+		x = &thread{}
+		t.threads[tid] = x
+	}
+	return x
+}
+
+// name gives a thread its name.
+func (t *tasks) name(tid int32, comm string) {
+	x := t.thread(tid)
+	x.comm, x.named, x.labels = comm, true, x.labels[:0]
+}
+
+// comm is a thread's name.
+func (t *tasks) comm(tid int32) (string, bool) {
+	if x := t.threads[tid]; x != nil {
+		return x.comm, x.named
+	}
+	return "", false
 }
 
 // mmap adds a mapping to a process.
@@ -94,7 +165,7 @@ func (t *tasks) mmap(pid int32, m mapping) {
 	p := t.proc(pid)
 	t.version++
 	if p.space.shared {
-		p.space = &space{maps: slices.Clone(p.space.maps)}
+		p.space = &space{maps: slices.Clone(p.space.maps), before: p.space.before}
 	}
 	p.space.version = t.version
 	p.space.add(m)
@@ -102,24 +173,32 @@ func (t *tasks) mmap(pid int32, m mapping) {
 
 // fork lets a new process begin with its parent's space.
 func (t *tasks) fork(pid, parent, tid, ptid int32) {
-	if name, ok := t.comms[ptid]; ok {
-		t.comms[tid] = name
+	if name, ok := t.comm(ptid); ok {
+		t.name(tid, name)
 	}
 	if pid == parent {
 		return
 	}
 	from := t.proc(parent)
 	from.space.shared = true
-	t.procs[pid] = &process{space: from.space}
+	p := t.proc(pid)
+	p.space, p.jit, p.inner = from.space, nil, 0
 }
 
 // exec lets a process begin anew.
 func (t *tasks) exec(pid int32) {
 	t.version++
-	t.procs[pid] = &process{space: &space{version: t.version}}
+	p := t.proc(pid)
+	p.space, p.jit = &space{version: t.version, before: p.space.maps}, nil
 }
 
-// special says that a mapping has no file behind it.
-func special(path string) bool {
-	return path == "" || strings.HasPrefix(path, "//anon") || strings.HasPrefix(path, "/dev/zero") || strings.HasPrefix(path, "[") || strings.HasPrefix(path, "/memfd:") || strings.HasPrefix(path, "/SYSV") || strings.HasPrefix(path, "/anon_hugepage")
+// anonymous says that a mapping has no file behind it: what is in it, a runtime
+// has made.
+func anonymous(path string) bool {
+	for _, prefix := range []string{"//anon", "/dev/zero", "/anon_hugepage", "/SYSV", "[heap]", "[stack"} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return path == ""
 }
