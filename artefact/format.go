@@ -24,6 +24,7 @@ const (
 	VmcoreKdump                   // makedumpfile's compressed dump
 	VmcoreFlattened               // makedumpfile's output through a pipe
 	PerfData
+	Profile   // in Ringside's own form
 	TraceDat  // trace-cmd's
 	TraceText // ftrace's or trace-cmd report's
 	KTAP
@@ -37,7 +38,7 @@ const (
 
 var formatNames = [...]string{
 	"empty", "binary", "text", "kernel-log", "journal", "journal-file", "vmcore-elf", "vmcore-kdump", "vmcore-flattened",
-	"perf-data", "trace-dat", "trace-text", "ktap", "kernel-config", "kernel-image", "patch", "elf", "archive", "compressed",
+	"perf-data", "profile", "trace-dat", "trace-text", "ktap", "kernel-config", "kernel-image", "patch", "elf", "archive", "compressed",
 }
 
 // String returns the format's name as reports show it.
@@ -54,6 +55,11 @@ func (f Format) IsLog() bool { return f == KernelLog || f == Journal || f == Tex
 // IsVmcore reports whether the format is a dump of a kernel's memory.
 func (f Format) IsVmcore() bool {
 	return f == VmcoreELF || f == VmcoreKdump || f == VmcoreFlattened
+}
+
+// IsRecording reports whether the format is a profile or a trace.
+func (f Format) IsRecording() bool {
+	return f == PerfData || f == Profile || f == TraceDat || f == TraceText
 }
 
 // Advice says what to do with an input of a format that cannot be read as it
@@ -81,6 +87,7 @@ var magics = []struct {
 	{0, "makedumpfile\x00", VmcoreFlattened},
 	{0, "PERFILE2", PerfData},
 	{0, "2ELIFREP", PerfData}, // of the other byte order
+	{0, "RINGSIDE PROFILE ", Profile},
 	{0, "\x17\x08\x44tracing", TraceDat},
 	{0, "LPKSHHRH", JournalFile},
 	{0x202, "HdrS", KernelImage},

@@ -12,6 +12,7 @@ import (
 
 	"ringside/artefact"
 	"ringside/internal/triage"
+	"ringside/profile/perfdata"
 	"ringside/vmcore/dump"
 	"ringside/vmcore/kernel"
 )
@@ -93,11 +94,17 @@ func walk(dir string) []triage.Input {
 
 // bundled makes one input of a folder.
 func bundled(dir string) []triage.Input {
+	if perfFolder(dir) {
+		in := fileInput(filepath.Join(dir, perfFolderData))
+		in.Name, in.File = dir, func(context.Context) (string, func(), error) { return dir, func() {}, nil }
+		return []triage.Input{in}
+	}
 	return []triage.Input{{Name: dir, Folder: os.DirFS(dir)}}
 }
 
 func fileInput(path string) triage.Input {
 	return triage.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) },
+		File: func(ctx context.Context) (string, func(), error) { return expanded(ctx, path) },
 		Dump: func(ctx context.Context) (*kernel.Kernel, func(), error) {
 			var d dumpFlags
 			in, end, err := dumpInput(ctx, Streams{}, path)
@@ -107,6 +114,51 @@ func fileInput(path string) triage.Input {
 			in.Name = "dump" // who reads the report knows which
 			return d.openInputs(ctx, []dump.Input{in}, []func(){end})
 		}}
+}
+
+// perfFolderData is the file of a folder of perf record --threads that holds its
+// header.
+const perfFolderData = "data"
+
+// perfFolder reports whether a folder is one recording.
+func perfFolder(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, perfFolderData))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 16)
+	n, _ := io.ReadFull(f, head)
+	return perfdata.Sniff(head[:n])
+}
+
+// expanded gives a file itself or, where it is compressed as a whole, a temporary
+// one with what it expands to.
+func expanded(ctx context.Context, path string) (string, func(), error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", nil, err
+	}
+	defer f.Close()
+	head := make([]byte, 6)
+	if n, _ := f.ReadAt(head, 0); !wrapped(head[:n]) {
+		return path, func() {}, nil
+	}
+	a, err := artefact.Open(f, artefact.Limits{})
+	if err != nil {
+		return "", nil, err
+	}
+	tmp, err := os.CreateTemp("", "ringside-expanded-*")
+	if err != nil {
+		return "", nil, err
+	}
+	end := func() { os.Remove(tmp.Name()) }
+	_, err = io.Copy(tmp, contextReader{ctx, a})
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		end()
+		return "", nil, err
+	}
+	return tmp.Name(), end, nil
 }
 
 // stream reads a pipe as it comes and keeps nothing: for verbs that read their

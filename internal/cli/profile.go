@@ -197,7 +197,7 @@ func newProfileExport(s Streams) *cobra.Command {
 	}
 	c := &cobra.Command{
 		Use:   "export FILE",
-		Short: "Write a profile in another tool's format: folded, pprof, speedscope, chrome, firefox, perf-script",
+		Short: "Write a profile in another tool's format: folded, pprof, speedscope, chrome, firefox, perf-script, ringside",
 		Long: `Export writes what profile reads – perf.data, and every format that it writes – for
 another tool:
 
@@ -206,7 +206,9 @@ another tool:
   speedscope   speedscope.app
   chrome       chrome://tracing, Perfetto, the performance panel
   firefox      profiler.firefox.com
-  perf-script  the text of perf script`,
+  perf-script  the text of perf script
+  ringside     all of it with the names found here: to look at it, compare and keep
+               it where the recorded programs are not`,
 		Example: `  ringside profile export perf.data > stacks.folded
   ringside profile export --format pprof perf.data -o cpu.pb.gz && go tool pprof -top cpu.pb.gz
   ringside profile export --comm --weights perf.data`,

@@ -38,6 +38,11 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Small recordings of perf.
+	profiles, err := filepath.Abs("../../profile/perfdata/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -46,6 +51,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("LOGS", logs)
 			e.Setenv("CORPUS", os.Getenv("RINGSIDE_CORPUS"))
 			e.Setenv("TINY", tiny)
+			e.Setenv("PROFILES", profiles)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("TMPDIR", e.WorkDir)
 			return nil

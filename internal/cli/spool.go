@@ -19,7 +19,7 @@ const maxSpool = 1 << 30
 // time for the lines to quote.
 func spooled(name string, r io.ReadCloser) (triage.Input, func(), error) {
 	s := &spool{name: name, src: r, max: maxSpool}
-	return triage.Input{Name: name, Open: s.open, Dump: s.dump}, s.remove, nil
+	return triage.Input{Name: name, Open: s.open, Dump: s.dump, File: s.whole}, s.remove, nil
 }
 
 // A spool hands a pipe on as it comes and keeps a copy of its beginning in a
@@ -87,6 +87,17 @@ func (s *spool) dump(ctx context.Context) (*kernel.Kernel, func(), error) {
 	}
 	var d dumpFlags
 	return d.openInputs(ctx, []dump.Input{in}, []func(){end})
+}
+
+// whole reads the rest of the pipe and gives the file with all of it.
+func (s *spool) whole(ctx context.Context) (string, func(), error) {
+	if _, err := io.Copy(io.Discard, contextReader{ctx, s}); err != nil {
+		return "", nil, err
+	}
+	if s.why != nil {
+		return "", nil, s.notKept()
+	}
+	return expanded(ctx, s.file.Name())
 }
 
 // Close leaves the copy where it is; remove is what ends it.

@@ -48,6 +48,10 @@ Stacks get file, line and inlined calls where symbols are at hand: --vmlinux,
 symbol index'). Symbols of another build are refused, and the report says so.
 With --tree the owners are those of the crashed kernel's own release.
 
+A profile (perf.data, a folder of perf record --threads) or a trace (trace.dat)
+is summed up: what the time went into, the longest waits and who caused them.
+'ringside profile' and 'ringside trace' draw it.
+
 A folder or an archive (tar, zip; sosreport, supportconfig, Android bugreport,
 syzkaller work directory) is one report: its logs are found, and what several
 of them tell is told once, with what the bundle says of its machine.`,
@@ -74,6 +78,7 @@ of them tell is told once, with what the bundle says of its machine.`,
 			if tree != "" {
 				o.Tree = func(release string) (*owner.Index, error) { return treeIndex(c.Context(), tree, release, overlay) }
 			}
+			o.Recording = from.recordings().summarize
 			if o.Symbols, err = from.forTriage(s); err != nil {
 				return usage(err)
 			}

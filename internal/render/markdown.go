@@ -12,6 +12,10 @@ import (
 func Markdown(w io.Writer, res *triage.Result) error {
 	p := &printer{w: w}
 	doc := res.Document
+	if res.Recording != nil {
+		p.markdownRecording(res.Recording)
+		return p.err
+	}
 	switch {
 	case len(res.Findings) > 0:
 	case res.Error != "":

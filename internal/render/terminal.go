@@ -20,6 +20,10 @@ func Terminal(w io.Writer, res *triage.Result, s Style) error {
 		p.dump(res)
 		return p.err
 	}
+	if res.Recording != nil {
+		p.recording(res)
+		return p.err
+	}
 	p.bundle(res.Bundle)
 	if len(res.Findings) == 0 && res.Error == "" {
 		p.line("\n%s  The kernel did not complain in this log.", s.paint(good, "✓ nothing found"))

@@ -11,6 +11,7 @@ import (
 	"ringside/bundle"
 	"ringside/crash"
 	"ringside/diagnose"
+	"ringside/internal/recording"
 	"ringside/owner"
 	"ringside/symbol"
 	"ringside/vmcore"
@@ -33,6 +34,8 @@ type Result struct {
 	Document    *crash.Document `json:"document"`          // everything that was read
 	// Dump is what a kernel dump says beyond its log, of which the rest is.
 	Dump *vmcore.Document `json:"dump,omitempty"`
+	// Recording is what a profile or a trace says; it has no reports.
+	Recording *recording.Summary `json:"recording,omitempty"`
 }
 
 // Finding is one report of the document with what follows from it. Reports of
@@ -90,6 +93,9 @@ type Options struct {
 	// Symbols, where it is set, is asked for symbols once the log has been read
 	// for what it says about its kernel. A nil source means that there are none.
 	Symbols func(h symbol.Hints) (src symbol.Source, kernelID string, err error)
+	// Recording sums up the profile or trace in a file. Nil means that they
+	// cannot be read.
+	Recording func(ctx context.Context, path string, f artefact.Format) (*recording.Summary, error)
 }
 
 // Input is something to triage.
@@ -104,6 +110,9 @@ type Input struct {
 	// Dump opens the input as a kernel dump, where it turns out to be one; end is
 	// called when it has been read. Nil means that it cannot be.
 	Dump func(context.Context) (k *kernel.Kernel, end func(), err error)
+	// File gives a file, or a folder of perf record --threads, with what the input
+	// expands to; end is called when it has been read. Nil means that there is none.
+	File func(context.Context) (path string, end func(), err error)
 }
 
 // ErrNotKept is how the second reader of an [Input] says that it lacks the end
@@ -143,6 +152,12 @@ func Run(ctx context.Context, in Input, o Options) (*Result, error) {
 	}
 	if a.Format.IsVmcore() && in.Dump != nil {
 		if err := res.dump(ctx, in, o); err != nil {
+			return fail(err)
+		}
+		return res, nil
+	}
+	if a.Format.IsRecording() && in.File != nil && o.Recording != nil {
+		if err := res.recording(ctx, in, o, a.Format); err != nil {
 			return fail(err)
 		}
 		return res, nil

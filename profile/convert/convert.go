@@ -25,4 +25,8 @@
 //     each task; from version 46 to those with shared tables are read.
 //   - perf-script is the text of perf script: a line per sample, its frames from
 //     the leaf.
+//   - ringside is our own: everything that a profile has, so that one whose names
+//     were found where the objects are can be looked at, compared and kept
+//     elsewhere. After a line that says so it is one gzipped JSON document of
+//     tables by column; kept in ringside.go is its description.
 package convert

@@ -23,10 +23,12 @@ const (
 	Chrome     Format = "chrome"
 	Firefox    Format = "firefox"
 	PerfScript Format = "perf-script"
+	// Ringside is our own: all of a profile, with names but without samples.
+	Ringside Format = "ringside"
 )
 
 // Formats are all of them, for messages.
-var Formats = []Format{Folded, PProf, Speedscope, Chrome, Firefox, PerfScript}
+var Formats = []Format{Folded, PProf, Speedscope, Chrome, Firefox, PerfScript, Ringside}
 
 // maxDocument bounds a document that has to be read as a whole; folded stacks and
 // perf script's text are streams.
@@ -40,6 +42,8 @@ const maxDepth = 4096
 func Sniff(head []byte) Format {
 	text := bytes.TrimLeft(head, " \t\r\n\ufeff")
 	switch {
+	case bytes.HasPrefix(head, []byte(RingsideMagic)):
+		return Ringside
 	case len(head) >= 2 && head[0] == 0x1f && head[1] == 0x8b:
 		return PProf
 	case looksJSON(text):
@@ -114,6 +118,8 @@ func readAs(r io.Reader, f Format) (*profile.Profile, error) {
 		return ReadFirefox(r)
 	case PerfScript:
 		return ReadPerfScript(r)
+	case Ringside:
+		return ReadRingside(r)
 	}
 	return nil, unknown(f)
 }
@@ -146,7 +152,8 @@ func sniffJSON(data []byte) (Format, error) {
 // Options choose what is written.
 type Options struct {
 	// Event is the event's index; -1 takes all of them. Folded stacks, perf
-	// script's text, Chrome's and Firefox's format take one or add all up.
+	// script's text, Chrome's and Firefox's format take one or add all up;
+	// Ringside's has all of them always.
 	Event  int
 	Folded FoldedOptions
 }
@@ -167,6 +174,8 @@ func Write(w io.Writer, p *profile.Profile, f Format, o Options) error {
 		return WriteFirefox(w, p, o.Event)
 	case PerfScript:
 		return WritePerfScript(w, p, o.Event)
+	case Ringside:
+		return WriteRingside(w, p)
 	}
 	return unknown(f)
 }
