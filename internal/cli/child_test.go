@@ -36,8 +36,8 @@ func writePeak() {
 	}
 }
 
-// A child is a ringside process that has ended.
-type child struct {
+// Ended is a ringside process that has ended.
+type ended struct {
 	stdout, stderr string
 	code           int
 	peakMiB        int
@@ -63,7 +63,7 @@ func program(t *testing.T) string {
 
 // runChild runs ringside as a process of its own, with what feed writes as
 // standard input, and waits for its end, two minutes at most.
-func runChild(t *testing.T, exe string, feed func(io.Writer) error, args ...string) child {
+func runChild(t *testing.T, exe string, feed func(io.Writer) error, args ...string) ended {
 	t.Helper()
 	dir := t.TempDir()
 	peak := filepath.Join(dir, "peak")
@@ -103,5 +103,5 @@ func runChild(t *testing.T, exe string, feed func(io.Writer) error, args ...stri
 	if err != nil || len(left) > 0 {
 		t.Errorf("ringside %s left %v behind, %v", strings.Join(args, " "), left, err)
 	}
-	return child{out.String(), errs.String(), cmd.ProcessState.ExitCode(), kib >> 10}
+	return ended{out.String(), errs.String(), cmd.ProcessState.ExitCode(), kib >> 10}
 }

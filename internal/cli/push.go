@@ -29,7 +29,9 @@ func newPush(s Streams) *cobra.Command {
 		kernel string
 		wait   bool
 		tries  int
+		raw    bool
 	)
+	profiles := profileFlags{of: "samples", dirs: splitList(os.Getenv("RINGSIDE_SYMBOLS"))}
 	c := &cobra.Command{
 		Use:   "push FILE|DIR|-...",
 		Short: "Send artefacts to a server",
@@ -43,19 +45,24 @@ A kernel dump is recognised by its content. It is streamed, held against its
 SHA-256 by the server, and not sent at all where the server has it already; the
 server analyses it as a job, and shows it at the address that push prints.
 
-  curl -T vmcore -X POST 'http://SERVER/api/v1/dumps?host=web-17'`,
+  curl -T vmcore -X POST 'http://SERVER/api/v1/dumps?host=web-17'
+
+Of a perf.data its profile is sent, with the names of functions that are found
+here: the server has neither the recorded programs nor their kernel. With --raw
+the recording itself is sent. A trace.dat brings its names along and is sent as
+it is.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			base, err := url.Parse(target)
 			if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 				return usagef("--server %q: give the server's address, such as http://ringside.example:8460 (env RINGSIDE_SERVER)", target)
 			}
-			ins, cleanup, err := inputs(args, s, whole, walk)
+			ins, cleanup, err := inputs(args, s, whole, wholeOrWalk)
 			defer cleanup()
 			if err != nil {
 				return err
 			}
-			u := uploader{base: base, token: token, tries: tries, wait: wait, progress: newProgress(s), query: url.Values{"source": {"push"}}}
+			u := uploader{base: base, token: token, tries: tries, wait: wait, progress: newProgress(s), raw: raw, profiles: profiles, query: url.Values{"source": {"push"}}}
 			for key, v := range map[string]string{"host": host, "kernel": kernel} {
 				if v != "" {
 					u.query.Set(key, v)
@@ -87,7 +94,7 @@ server analyses it as a job, and shows it at the address that push prints.
 						note = "  was there already"
 					}
 					fmt.Fprintf(w, "%s  %s%s\n", p.SHA256, p.File, note)
-					if text := u.aboutDump(p); text != "" {
+					if text := u.about(p); text != "" {
 						fmt.Fprintf(w, "  %s\n", text)
 					}
 				}
@@ -102,6 +109,10 @@ server analyses it as a job, and shows it at the address that push prints.
 	c.Flags().StringVar(&host, "host", "", "`NAME` of the machine that the artefacts are about")
 	c.Flags().StringVar(&kernel, "kernel", "", "`RELEASE` of its kernel, where the artefact does not say")
 	c.Flags().BoolVar(&wait, "wait", false, "wait until the server has analysed each artefact")
+	c.Flags().BoolVar(&raw, "raw", false, "send a perf.data as it is, without looking for names")
+	c.Flags().StringVar(&profiles.vmlinux, "vmlinux", "", "`FILE` with the symbols of the recorded kernel")
+	c.Flags().StringVar(&profiles.kallsyms, "kallsyms", "", "`FILE` with /proc/kallsyms of the recorded machine")
+	c.Flags().StringVar(&profiles.sysroot, "sysroot", "", "`DIR` with the programs of the recorded machine")
 	c.Flags().IntVar(&tries, "tries", 5, "how many times to try before giving up")
 	return c
 }
@@ -114,16 +125,20 @@ type uploader struct {
 	tries    int
 	wait     bool
 	progress *progress
+	raw      bool         // recordings are sent as they are
+	profiles profileFlags // how names are found
 }
 
 // push uploads in as what it is.
 func (u *uploader) push(ctx context.Context, in triage.Input) (render.Pushed, error) {
-	dump, err := isDump(in)
+	f, err := formatIn(in)
 	switch {
 	case err != nil:
 		return render.Pushed{}, err
-	case dump:
-		return u.pushDump(ctx, in)
+	case f.IsVmcore():
+		return u.pushHeavy(ctx, in, dumpPlace)
+	case f.IsRecording():
+		return u.pushRecording(ctx, in, f)
 	}
 	return u.send(ctx, in)
 }

@@ -7,22 +7,25 @@ import (
 	"ringside/internal/recording"
 )
 
-// summarize sums up the recording in a file or folder.
-func (o *profileFlags) summarize(ctx context.Context, path string, f artefact.Format) (*recording.Summary, error) {
+// open opens the recording in a file or folder.
+func (o *profileFlags) open(ctx context.Context, path string, f artefact.Format) (recording.Opened, error) {
 	switch f {
 	case artefact.TraceDat, artefact.TraceText:
 		t, end, err := openTrace(path)
-		if err != nil {
-			return nil, err
-		}
-		defer end()
-		return recording.OfTrace(ctx, t)
+		return recording.Opened{Trace: t, End: end}, err
 	}
 	p, err := o.load(ctx, path)
+	return recording.Opened{Profile: p}, err
+}
+
+// summarize sums up the recording in a file or folder.
+func (o *profileFlags) summarize(ctx context.Context, path string, f artefact.Format) (*recording.Summary, error) {
+	r, err := o.open(ctx, path, f)
 	if err != nil {
 		return nil, err
 	}
-	return recording.OfProfile(p)
+	defer r.Close()
+	return r.Summary(ctx)
 }
 
 // recordings are the flags by which the same symbols name what was recorded.

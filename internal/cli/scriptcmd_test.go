@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -19,6 +21,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"jsonenv":  cmdJSONEnv,
 		"freeport": cmdFreePort,
 		"waitport": cmdWaitPort,
+		"get":      cmdGet,
 	}
 }
 
@@ -82,6 +85,19 @@ func cmdFreePort(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Check(l.Close())
 	ts.Setenv(args[0], port)
+}
+
+// cmdGet fetches what must be there into a file: get URL FILE.
+func cmdGet(ts *testscript.TestScript, _ bool, args []string) {
+	resp, err := http.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%s answered %s: %s", args[0], resp.Status, body)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o600))
 }
 
 // cmdWaitPort waits until something listens: waitport PORT.

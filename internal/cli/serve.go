@@ -13,7 +13,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 
-	"ringside/internal/dumpjob"
+	"ringside/internal/child"
 	"ringside/internal/record"
 )
 
@@ -94,8 +94,8 @@ that is why it listens on this machine only unless told otherwise.`,
 	f.String("token", "", "`TOKEN` that clients must present to change anything (better: RINGSIDE_TOKEN)")
 	f.String("owners", "", "`FILE` in MAINTAINERS syntax whose entries win over the kernel's")
 	f.Int64("max-upload", 256, "largest artefact taken, in `MiB`")
-	f.Int64("max-dump", record.DefaultMaxDump>>20, "largest kernel dump taken, in `MiB`")
-	f.Int64("dump-memory", dumpjob.DefaultMemory>>20, "how much memory the analysis of a dump may use, in `MiB`")
+	f.Int64("max-dump", record.DefaultMaxDump>>20, "largest kernel dump or recording taken, in `MiB`")
+	f.Int64("dump-memory", child.DefaultMemory>>20, "how much memory the analysis of a dump or a recording may use, in `MiB`")
 	f.String("log-format", "text", "text or json")
 	return c
 }

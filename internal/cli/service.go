@@ -17,8 +17,10 @@ import (
 	"ringside/artefact"
 	"ringside/crash"
 	"ringside/docs"
+	"ringside/internal/child"
 	"ringside/internal/dumpjob"
 	"ringside/internal/record"
+	"ringside/internal/recordingjob"
 	"ringside/internal/server"
 	"ringside/internal/store"
 	"ringside/internal/triage"
@@ -28,12 +30,13 @@ import (
 
 // node is one process of the system of record: storage, services, jobs, HTTP.
 type node struct {
-	db     *store.DB
-	blobs  *store.Blobs
-	record *record.Service
-	owners recordOwners
-	dumps  *dumpjob.Analyzer
-	log    *slog.Logger
+	db         *store.DB
+	blobs      *store.Blobs
+	record     *record.Service
+	owners     recordOwners
+	dumps      *dumpjob.Analyzer
+	recordings *recordingjob.Analyzer
+	log        *slog.Logger
 }
 
 // nodeConfig is what a node needs to know.
@@ -51,12 +54,12 @@ func openNode(ctx context.Context, c nodeConfig) (*node, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, usagef("data folder: %w", err)
 	}
-	program, name, err := dumpjob.Program()
+	program, name, err := child.Program()
 	if err != nil {
-		return nil, fmt.Errorf("find the program that analyses dumps: %w", err)
+		return nil, fmt.Errorf("find the program that analyses dumps and recordings: %w", err)
 	}
-	n := &node{log: c.Log, owners: newRecordOwners(c.Owners, c.Log), dumps: &dumpjob.Analyzer{
-		Program: program, Name: name, Folder: filepath.Join(c.Data, "analysis"), Memory: c.DumpMemory, Log: c.Log}}
+	run := child.Runner{Program: program, Name: name, Folder: filepath.Join(c.Data, "analysis"), Memory: c.DumpMemory, Log: c.Log}
+	n := &node{log: c.Log, owners: newRecordOwners(c.Owners, c.Log), dumps: dumpjob.New(run), recordings: recordingjob.New(run)}
 	if n.db, err = store.OpenSQLite(ctx, filepath.Join(c.Data, "ringside.db"), store.SQLiteOptions{}); err != nil {
 		return nil, fmt.Errorf("open the database in %s: %w", c.Data, err)
 	}
@@ -69,7 +72,7 @@ func openNode(ctx context.Context, c nodeConfig) (*node, error) {
 		Analyzer: record.AnalyzerFunc(func(ctx context.Context, r io.Reader) (*crash.Document, error) {
 			return crash.Parse(ctx, r, crash.Options{})
 		}),
-		Owners: n.owners, Dumps: n.dumps, MaxDump: c.MaxDump,
+		Owners: n.owners, Dumps: n.dumps, Recordings: n.recordings, MaxDump: c.MaxDump,
 	})
 	if err != nil {
 		return nil, errors.Join(err, n.close())

@@ -2,48 +2,31 @@ package dumpjob
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"time"
 
 	"ringside/artefact"
+	"ringside/internal/child"
 	"ringside/internal/record"
-	"ringside/internal/store"
 )
 
-// The limits of an analysis where none are set.
-const (
-	DefaultMemory  = 2 << 30
-	DefaultTimeout = 15 * time.Minute
-)
+// Verb is the hidden verb by which an [Analyzer] calls its own program.
+const Verb = "analyse-dump"
 
-// minMemory is what reading any dump takes.
-const minMemory = 128 << 20
+// atHome is what helps where a server's limits do not.
+const atHome = "fetch the dump and run ringside vmcore triage on a larger machine, or write it anew without pages that nobody needs (ringside vmcore filter)"
 
 // Analyzer analyses dumps in child processes.
-type Analyzer struct {
-	// Program and Name are the file to run, and by which name.
-	Program, Name string
-	// Folder is where children leave their results; it is created.
-	Folder  string
-	Memory  int64         // bytes; 0 means DefaultMemory
-	Timeout time.Duration // 0 means DefaultTimeout
-	Log     *slog.Logger
-}
+type Analyzer struct{ child.Runner }
 
 var _ record.DumpAnalyzer = (*Analyzer)(nil)
 
-// Clear removes what children of a process that died have left. No other
-// process may be at work in the folder.
-func (a *Analyzer) Clear() error { return os.RemoveAll(a.Folder) }
+// New returns an analyzer that runs children as r says.
+func New(r child.Runner) *Analyzer {
+	r.Verb, r.What, r.AtHome = Verb, "dump", atHome
+	return &Analyzer{r}
+}
 
 // Recognize implements [record.DumpAnalyzer].
 func (a *Analyzer) Recognize(head []byte) bool {
@@ -52,106 +35,14 @@ func (a *Analyzer) Recognize(head []byte) bool {
 }
 
 // AnalyzeDump implements [record.DumpAnalyzer].
-func (a *Analyzer) AnalyzeDump(ctx context.Context, f *os.File) (found *record.DumpAnalysis, err error) {
-	folder, err := filepath.Abs(a.Folder) // the child has another working folder
-	if err == nil {
-		err = os.MkdirAll(folder, 0o700)
-	}
+func (a *Analyzer) AnalyzeDump(ctx context.Context, f *os.File) (*record.DumpAnalysis, error) {
+	r, err := a.Run(ctx, f)
 	if err != nil {
-		return nil, fmt.Errorf("folder for the analysis: %w", err)
+		return nil, err
 	}
-	dir, err := os.MkdirTemp(folder, "dump-*")
+	found, err := read(r)
 	if err != nil {
-		return nil, fmt.Errorf("folder for the analysis: %w", err)
+		return nil, errors.Join(err, r.Close())
 	}
-	if err := a.child(ctx, f, dir); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return read(dir)
-}
-
-// child runs the child to its end.
-func (a *Analyzer) child(ctx context.Context, f *os.File, dir string) error {
-	memory, timeout := max(cmp.Or(a.Memory, DefaultMemory), minMemory), cmp.Or(a.Timeout, DefaultTimeout)
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	cmd := exec.CommandContext(limited, a.Program)
-	cmd.Args = []string{cmp.Or(a.Name, a.Program), Verb, "--dir", dir, "--memory", strconv.FormatInt(memory, 10)}
-	cmd.Dir, cmd.Env = dir, childEnv(dir)
-	cmd.ExtraFiles = []*os.File{f}
-	said := &head{}
-	cmd.Stderr = said
-	lifeline, err := cmd.StdinPipe()
-	if err != nil {
-		return fmt.Errorf("start the analysis: %w", err)
-	}
-	defer lifeline.Close()
-	start := time.Now()
-	err = cmd.Run()
-	a.Log.Info("dump analysed", "took", time.Since(start).Round(time.Millisecond), "result", cmd.ProcessState.String())
-	return judge(ctx, err, limited.Err() != nil, said.String(), memory, timeout)
-}
-
-// childEnv is what a child is told of the server's environment: no token, and a
-// temporary folder that goes with the analysis.
-func childEnv(dir string) []string {
-	env := []string{"TMPDIR=" + dir, "NO_COLOR=1"}
-	for _, name := range []string{"PATH", "HOME", "GOCOVERDIR"} {
-		if v, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+v)
-		}
-	}
-	return env
-}
-
-// atHome is what helps where a server's limits do not.
-const atHome = "fetch the dump and run ringside vmcore triage on a larger machine, or write it anew without pages that nobody needs (ringside vmcore filter)"
-
-// judge says what the end of a child means. The same dump would end its next
-// reader in the same way, but for what came from outside.
-func judge(ctx context.Context, err error, late bool, said string, memory int64, timeout time.Duration) error {
-	exit := (*exec.ExitError)(nil)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case late:
-		return store.Permanent(fmt.Errorf("the analysis took longer than %v and was stopped; %s", timeout, atHome))
-	case !errors.As(err, &exit):
-		return fmt.Errorf("start the analysis: %w", err)
-	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"):
-		return store.Permanent(fmt.Errorf("the analysis needs more than the %d MiB of memory it may use; raise the server's --dump-memory and try again, or %s", memory>>20, atHome))
-	case exit.ExitCode() < 0:
-		// Somebody killed it: an operator, or the kernel of a full machine.
-		return fmt.Errorf("the analysis was ended from outside (%w); if the machine has run out of memory, lower --dump-memory", exit)
-	case strings.Contains(said, "no space left on device"):
-		return fmt.Errorf("%w: %s", store.ErrNoSpace, complaint(said))
-	case strings.Contains(said, "goroutine "):
-		return store.Permanent(fmt.Errorf("the analysis broke down, which is a mistake in ringside; please report it with this text: %s", said))
-	}
-	return store.Permanent(errors.New(complaint(said)))
-}
-
-// complaint is the last thing that a child said, without its name.
-func complaint(said string) string {
-	lines := strings.Split(strings.TrimSpace(said), "\n")
-	return cmp.Or(strings.TrimPrefix(lines[len(lines)-1], "ringside: "), "the analysis failed and did not say why")
-}
-
-// maxSaid is how much of what a child says is kept.
-const maxSaid = 16 << 10
-
-// head keeps the beginning of what is written to it.
-type head struct{ bytes.Buffer }
-
-func (t *head) Write(p []byte) (int, error) {
-	t.Buffer.Write(p[:min(len(p), max(0, maxSaid-t.Len()))])
-	return len(p), nil
-}
-
-// Program returns the running program and the name it was called by.
-func Program() (program, name string, err error) {
-	program, err = os.Executable()
-	return program, filepath.Base(os.Args[0]), err
+	return found, nil
 }

@@ -7,12 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"ringside/internal/child"
 	"ringside/internal/store"
 	"ringside/vmcore"
 )
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 // beChild ends as the dump says.
 func beChild(dir string) {
-	text, err := os.ReadFile(DumpFile)
+	text, err := os.ReadFile(child.File)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)
@@ -39,7 +39,7 @@ func beChild(dir string) {
 		}
 		os.Exit(0)
 	case "memory":
-		if err := confine(minMemory); err != nil {
+		if err := child.Enter(child.MinMemory, os.Stdin); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
 		}
@@ -71,11 +71,11 @@ func document() *vmcore.Document {
 
 func newAnalyzer(t *testing.T) *Analyzer {
 	t.Helper()
-	program, name, err := Program()
+	program, name, err := child.Program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Analyzer{Program: program, Name: name, Folder: filepath.Join(t.TempDir(), "analysis"), Log: slog.New(slog.DiscardHandler)}
+	return New(child.Runner{Program: program, Name: name, Folder: filepath.Join(t.TempDir(), "analysis"), Log: slog.New(slog.DiscardHandler)})
 }
 
 func dumpOf(t *testing.T, text string) *os.File {
@@ -129,7 +129,7 @@ func TestAnalyzeFails(t *testing.T) {
 		{dump: "the dump is torn", says: "the dump is torn"},
 	} {
 		a := newAnalyzer(t)
-		a.Memory, a.Timeout = minMemory, tt.timeout
+		a.Memory, a.Timeout = child.MinMemory, tt.timeout
 		_, err := a.AnalyzeDump(t.Context(), dumpOf(t, tt.dump))
 		if err == nil || !strings.Contains(err.Error(), tt.says) || strings.HasPrefix(err.Error(), "ringside:") {
 			t.Errorf("%s: %v", tt.dump, err)
@@ -156,26 +156,6 @@ func TestAnalyzeStopped(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 	empty(t, a)
-}
-
-func TestJudge(t *testing.T) {
-	killed := exec.Command("sleep", "60")
-	if err := killed.Start(); err != nil {
-		t.Skip("SKIPPED: no sleep to kill: ", err)
-	}
-	if err := killed.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := judge(t.Context(), killed.Wait(), false, "", minMemory, time.Minute); err == nil || store.IsPermanent(err) || !strings.Contains(err.Error(), "from outside") {
-		t.Errorf("killed from outside: %v", err)
-	}
-	failed := exec.Command("false").Run()
-	if err := judge(t.Context(), failed, false, "write: no space left on device", minMemory, time.Minute); !errors.Is(err, store.ErrNoSpace) || store.IsPermanent(err) {
-		t.Errorf("full disk: %v", err)
-	}
-	if err := judge(t.Context(), failed, false, "", minMemory, time.Minute); err == nil || !strings.Contains(err.Error(), "did not say why") {
-		t.Errorf("silence: %v", err)
-	}
 }
 
 func TestOutline(t *testing.T) {

@@ -2,100 +2,53 @@ package dumpjob
 
 import (
 	"cmp"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
+	"ringside/internal/child"
 	"ringside/internal/record"
 	"ringside/vmcore"
 )
 
-// The files in which a child leaves what it found.
+// The files in which a child leaves what it found, besides the summary.
 const (
-	summaryFile  = "summary.json"
 	documentFile = "document.json.gz"
 	outlineFile  = "outline.json.gz"
 	logFile      = "log.txt"
 )
 
-// maxSummary bounds what is read of a summary.
-const maxSummary = 1 << 20
-
 // write leaves what was found in a folder. The summary comes last.
 func write(dir string, doc *vmcore.Document) error {
 	for name, d := range map[string]*vmcore.Document{documentFile: doc, outlineFile: Outline(doc)} {
-		if err := writeGzip(filepath.Join(dir, name), d); err != nil {
+		if err := child.WriteGzip(dir, name, func(w io.Writer) error { return json.NewEncoder(w).Encode(d) }); err != nil {
 			return err
 		}
 	}
 	if text := doc.LogText(); len(text) > 0 {
-		if err := os.WriteFile(filepath.Join(dir, logFile), text, 0o600); err != nil {
+		if err := child.Write(dir, logFile, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
 			return err
 		}
 	}
-	text, err := json.Marshal(Summarize(doc))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, summaryFile), text, 0o600)
-}
-
-func writeGzip(name string, v any) (err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	z := gzip.NewWriter(f)
-	if err := json.NewEncoder(z).Encode(v); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(name), err)
-	}
-	return z.Close()
+	return child.WriteSummary(dir, Summarize(doc))
 }
 
 // read opens what a child left in a folder, which goes with the analysis.
-func read(dir string) (a *record.DumpAnalysis, err error) {
-	var files []*os.File
-	end := func() error {
-		var errs []error
-		for _, f := range files {
-			errs = append(errs, f.Close())
-		}
-		return errors.Join(append(errs, os.RemoveAll(dir))...)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, end())
-		}
-	}()
-	open := func(name string) (*os.File, error) {
-		f, err := os.Open(filepath.Join(dir, name))
-		if err == nil {
-			files = append(files, f)
-		}
-		return f, err
-	}
-	a = &record.DumpAnalysis{Close: end}
-	summary, err := open(summaryFile)
-	if err != nil {
+func read(r *child.Results) (*record.DumpAnalysis, error) {
+	a := &record.DumpAnalysis{Close: r.Close}
+	if err := r.Summary(&a.Summary); err != nil {
 		return nil, err
 	}
-	if err := json.NewDecoder(io.LimitReader(summary, maxSummary)).Decode(&a.Summary); err != nil {
-		return nil, fmt.Errorf("read the summary: %w", err)
-	}
-	if a.Document, err = open(documentFile); err != nil {
+	var err error
+	if a.Document, err = r.Open(documentFile); err != nil {
 		return nil, err
 	}
-	if a.Outline, err = open(outlineFile); err != nil {
+	if a.Outline, err = r.Open(outlineFile); err != nil {
 		return nil, err
 	}
-	switch log, err := open(logFile); {
+	switch log, err := r.Open(logFile); {
 	case err == nil:
 		a.Log = log
 	case !errors.Is(err, fs.ErrNotExist):

@@ -58,6 +58,11 @@ type Reader interface {
 	// OpenDump opens a part of what was found in a dump.
 	OpenDump(ctx context.Context, id string, part DumpPart) (io.ReadCloser, int64, error)
 
+	Recordings(ctx context.Context, f RecordingFilter) (*RecordingPage, error)
+	Recording(ctx context.Context, id string) (*Recording, error)
+	// OpenRecording opens a part of what was found in a recording.
+	OpenRecording(ctx context.Context, id string, part RecordingPart) (io.ReadCloser, int64, error)
+
 	Jobs(ctx context.Context, f JobFilter) (*JobPage, error)
 }
 

@@ -75,18 +75,20 @@ func (s *Service) Reanalyse(ctx context.Context, sha256 string) error {
 		if _, err := tx.ExecContext(ctx, `delete from documents where sha256 = $1`, sha256); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `update dump_documents set analyzer = '' where sha256 = $1`, sha256); err != nil {
-			return err
+		for _, table := range []string{"dump_documents", "recording_documents"} {
+			if _, err := tx.ExecContext(ctx, `update `+table+` set analyzer = '' where sha256 = $1`, sha256); err != nil {
+				return err
+			}
 		}
 		for _, id := range ids {
-			kind, err := kindOf(ctx, tx, id)
+			class, err := classOf(ctx, tx, id)
 			if err != nil {
 				return err
 			}
 			if _, err := tx.ExecContext(ctx, `update receipts set progress = 'pending', error = '' where id = $1`, id); err != nil {
 				return err
 			}
-			if err := s.queue.Enqueue(ctx, tx, kind, id, "{}"); err != nil {
+			if err := s.queue.Enqueue(ctx, tx, jobOf(class), id, "{}"); err != nil {
 				return err
 			}
 		}
@@ -97,13 +99,4 @@ func (s *Service) Reanalyse(ctx context.Context, sha256 string) error {
 	}
 	s.wake()
 	return nil
-}
-
-// kindOf returns the kind of the job that analyses a receipt.
-func kindOf(ctx context.Context, q store.Querier, receipt string) (string, error) {
-	isDump, err := hasDump(ctx, q, receipt)
-	if isDump {
-		return jobDump, err
-	}
-	return jobAnalyse, err
 }

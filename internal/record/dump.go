@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -113,16 +112,7 @@ func scanDump(scan func(...any) error) (Dump, error) {
 		d.Host = &HostRef{ID: hostID.V, Name: host.V}
 	}
 	d.ReceivedAt, d.CollectedAt, d.AnalysedAt, d.Crashes = store.Time(received), store.NullTime(collected), store.NullTime(readAt), []string{}
-	switch {
-	case progress == Analysed:
-		d.State = DumpAnalysed
-	case progress == Failed:
-		d.State = DumpFailed
-	case job == store.JobRunning:
-		d.State = DumpRunning
-	default:
-		d.State = DumpQueued
-	}
+	d.State = heavyState(progress, job)
 	if progress == Pending {
 		d.Error = last // of an attempt that will be followed by another
 	}
@@ -140,7 +130,11 @@ func (s *Service) Dumps(ctx context.Context, f DumpFilter) (*DumpPage, error) {
 		return nil, err
 	}
 	var args store.Args
-	where := []string{"1 = 1"}
+	state, err := whereState(&args, f.State)
+	if err != nil {
+		return nil, err
+	}
+	where := []string{state}
 	equal := func(column, value string) {
 		if value != "" {
 			where = append(where, column+" = "+args.Add(value))
@@ -155,17 +149,6 @@ func (s *Service) Dumps(ctx context.Context, f DumpFilter) (*DumpPage, error) {
 	}
 	if f.Crash != "" {
 		where = append(where, "d.log_receipt = (select receipt_id from crashes where id = "+args.Add(f.Crash)+")")
-	}
-	switch f.State {
-	case "":
-	case DumpAnalysed, DumpFailed:
-		equal("r.progress", string(f.State))
-	case DumpRunning:
-		where = append(where, "r.progress = 'pending' and j.state = 'running'")
-	case DumpQueued:
-		where = append(where, "r.progress = 'pending' and (j.state is null or j.state <> 'running')")
-	default:
-		return nil, fmt.Errorf("state %q: %w: it is queued, running, analysed or failed", f.State, ErrInvalid)
 	}
 	rest := "where " + strings.Join(where, " and ")
 	p := DumpPage{}
@@ -248,14 +231,4 @@ func (s *Service) OpenDump(ctx context.Context, id string, part DumpPart) (io.Re
 		return nil, 0, fmt.Errorf("%s of dump %s: %w", part, id, found(err))
 	}
 	return s.blobs.Open(ctx, sha)
-}
-
-// hasDump tells whether a receipt is of a dump.
-func hasDump(ctx context.Context, q store.Querier, receipt string) (bool, error) {
-	var one int
-	err := q.QueryRowContext(ctx, `select 1 from dumps where id = $1`, receipt).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return err == nil, err
 }

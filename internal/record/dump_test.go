@@ -273,10 +273,10 @@ func TestDumpIntake(t *testing.T) {
 		{"a dump may be larger than a log", "DUMP x\n" + strings.Repeat("x", 150), Meta{}, nil},
 		{"a log may not", strings.Repeat("x", 150), Meta{}, ErrTooLarge},
 		{"nor may any dump", "DUMP " + strings.Repeat("x", 250), Meta{}, ErrTooLarge},
-		{"no dump", "hello", Meta{Dump: true}, ErrInvalid},
+		{"no dump", "hello", Meta{Class: ClassDump}, ErrInvalid},
 		{"another content", "DUMP y\n", Meta{SHA256: sha}, ErrMismatch},
 		{"no hash", "DUMP y\n", Meta{SHA256: "xyz"}, ErrInvalid},
-		{"nothing", "", Meta{Dump: true}, ErrEmpty},
+		{"nothing", "", Meta{Class: ClassDump}, ErrEmpty},
 	} {
 		if _, err := s.Intake(t.Context(), strings.NewReader(tt.text), tt.m); !errors.Is(err, tt.err) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.err)
@@ -286,11 +286,11 @@ func TestDumpIntake(t *testing.T) {
 	if err != nil || len(p.Items) != 1 {
 		t.Fatalf("dumps: %+v, %v", p, err)
 	}
-	known, err := s.IntakeKnown(t.Context(), Meta{SHA256: p.Items[0].SHA256, Host: "box2", Dump: true})
+	known, err := s.IntakeKnown(t.Context(), Meta{SHA256: p.Items[0].SHA256, Host: "box2", Class: ClassDump})
 	if err != nil || known.Duplicate || known.Host.Name != "box2" {
 		t.Errorf("a content that is known: %+v, %v", known, err)
 	}
-	if _, err := s.IntakeKnown(t.Context(), Meta{SHA256: sha, Dump: true}); !errors.Is(err, ErrNotFound) {
+	if _, err := s.IntakeKnown(t.Context(), Meta{SHA256: sha, Class: ClassDump}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a content that is not known: %v", err)
 	}
 	if err := s.Room(1 << 60); !errors.Is(err, store.ErrNoSpace) {

@@ -15,11 +15,11 @@ import (
 
 // jobDump is the kind of the jobs that analyse a dump; their key is the ID of
 // its receipt.
-const jobDump = "dump"
+const jobDump = string(ClassDump)
 
-// dumpAttempts is how often a dump is tried: an analysis takes long, and what
-// one dies of is mostly in the dump.
-const dumpAttempts = 3
+// heavyAttempts is how often a dump or a recording is tried: an analysis takes
+// long, and what one dies of is mostly in the artefact.
+const heavyAttempts = 3
 
 // DumpAnalyzer finds out what is in a kernel dump.
 type DumpAnalyzer interface {
@@ -52,15 +52,6 @@ const (
 	maxDumpDocument = 1 << 30
 	maxDumpLog      = 64 << 20
 )
-
-// promiseDump marks a new receipt as a dump's and queues its analysis.
-func (s *Service) promiseDump(ctx context.Context, tx *sql.Tx, receipt string, m Meta) error {
-	if _, err := tx.ExecContext(ctx, `insert into dumps (id, release, demo) values ($1, $2, $3) on conflict (id) do nothing`,
-		receipt, m.Kernel, m.Demo); err != nil {
-		return err
-	}
-	return s.dumpQueue.Enqueue(ctx, tx, jobDump, receipt, "{}")
-}
 
 // AnalyseDump analyses the dump of a receipt and then its log, as if the host
 // had sent that too. Each step is kept when it is done, and found done by an
@@ -205,7 +196,7 @@ func (s *Service) keepDump(ctx context.Context, sha string, a *DumpAnalysis) (du
 func (s *Service) promiseLog(ctx context.Context, rec Receipt, got dumpFound) (string, error) {
 	m := Meta{Host: normalHost(got.summary.Node), Kernel: rec.Kernel, Source: "dump", Filename: "log of " + cmp.Or(rec.Filename, "dump"),
 		ReceivedAt: rec.ReceivedAt, Demo: rec.Demo}
-	if m.Host == "localhost" || m.Host == "(none)" || len(m.Host) > 253 || !printable(m.Host) {
+	if !namesHost(m.Host) {
 		m.Host = ""
 	}
 	if rec.Host != nil {

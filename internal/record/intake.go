@@ -32,7 +32,7 @@ func (s *Service) Intake(ctx context.Context, r io.Reader, m Meta) (Receipt, err
 	if errors.Is(err, io.EOF) {
 		return Receipt{}, ErrEmpty
 	}
-	if err == nil && s.dumps != nil {
+	if err == nil && (s.dumps != nil || s.recordings != nil) {
 		// A short artefact ends within, which is no error.
 		if head, err = in.Peek(DumpHead); errors.Is(err, io.EOF) {
 			err = nil
@@ -41,25 +41,21 @@ func (s *Service) Intake(ctx context.Context, r io.Reader, m Meta) (Receipt, err
 	if err != nil {
 		return Receipt{}, fmt.Errorf("read the artefact: %w", err)
 	}
-	isDump, limit := s.dumps != nil && s.dumps.Recognize(head), s.limit
-	switch {
-	case isDump:
-		limit = s.dumpLimit
-	case m.Dump && s.dumps == nil:
-		return Receipt{}, fmt.Errorf("%w: this server does not take kernel dumps", ErrInvalid)
-	case m.Dump:
-		return Receipt{}, fmt.Errorf("%w: this is no kernel dump (ELF, kdump or flattened, as it is or compressed as a whole); logs and all else go to /api/v1/artefacts", ErrInvalid)
+	class := s.classify(head)
+	if err := s.takes(m.Class, class); err != nil {
+		return Receipt{}, err
 	}
+	limit := s.most(class)
 	ref, _, err := s.blobs.PutExpected(ctx, in, limit, m.SHA256)
 	switch {
 	case errors.Is(err, store.ErrTooLarge):
-		return Receipt{}, fmt.Errorf("%w: the limit is %d bytes; %s", ErrTooLarge, limit, smaller(isDump))
+		return Receipt{}, fmt.Errorf("%w: the limit is %d bytes; %s", ErrTooLarge, limit, smaller(class))
 	case errors.Is(err, store.ErrUnexpected):
 		return Receipt{}, fmt.Errorf("%w; send it again: %w", ErrMismatch, err)
 	case err != nil:
 		return Receipt{}, fmt.Errorf("keep the artefact: %w", err)
 	}
-	return s.keep(ctx, ref, m, isDump)
+	return s.keep(ctx, ref, m, class)
 }
 
 // IntakeKnown keeps a delivery of an artefact whose content is here already,
@@ -71,14 +67,16 @@ func (s *Service) IntakeKnown(ctx context.Context, m Meta) (Receipt, error) {
 		return Receipt{}, err
 	}
 	var (
-		ref    = store.Ref{SHA256: m.SHA256}
-		isDump bool
+		ref   = store.Ref{SHA256: m.SHA256}
+		class Class
 	)
 	err = s.db.View(ctx, func(q store.Querier) error {
-		return q.QueryRowContext(ctx, `select a.size, exists (select 1 from dumps d join receipts r on r.id = d.id where r.sha256 = a.sha256)
-			from artefacts a where a.sha256 = $1`, m.SHA256).Scan(&ref.Size, &isDump)
+		return q.QueryRowContext(ctx, `select a.size,
+			case when exists (select 1 from dumps d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'dump'
+				when exists (select 1 from recordings d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'recording' else '' end
+			from artefacts a where a.sha256 = $1`, m.SHA256).Scan(&ref.Size, &class)
 	})
-	if err != nil || m.Dump && !isDump {
+	if err != nil || m.Class != ClassLog && m.Class != class {
 		return Receipt{}, fmt.Errorf("artefact %s: %w", m.SHA256, found(cmp.Or(err, sql.ErrNoRows)))
 	}
 	f, size, err := s.blobs.File(ctx, m.SHA256)
@@ -88,25 +86,17 @@ func (s *Service) IntakeKnown(ctx context.Context, m Meta) (Receipt, error) {
 	if err != nil || size != ref.Size {
 		return Receipt{}, fmt.Errorf("artefact %s: %w", m.SHA256, ErrNotFound) // sending it heals the store
 	}
-	return s.keep(ctx, ref, m, isDump)
-}
-
-// smaller says how to get below the limit.
-func smaller(isDump bool) string {
-	if isDump {
-		return "write the dump without pages that nobody needs (makedumpfile -d 31 -z, or ringside vmcore filter), or raise the server's limit of dumps (--max-dump)"
-	}
-	return "send the part around the crash, compressed, or raise the limit"
+	return s.keep(ctx, ref, m, class)
 }
 
 // keep promises what is in the blob store.
-func (s *Service) keep(ctx context.Context, ref store.Ref, m Meta, isDump bool) (Receipt, error) {
+func (s *Service) keep(ctx context.Context, ref store.Ref, m Meta, class Class) (Receipt, error) {
 	var (
 		id  string
 		dup bool
 	)
 	err := s.db.Write(ctx, func(tx *sql.Tx) (err error) {
-		id, dup, err = s.promise(ctx, tx, ref, m, isDump)
+		id, dup, err = s.promise(ctx, tx, ref, m, class)
 		return err
 	})
 	if err != nil {
@@ -119,17 +109,12 @@ func (s *Service) keep(ctx context.Context, ref store.Ref, m Meta, isDump bool) 
 }
 
 // promise writes what an acknowledged delivery stands on.
-func (s *Service) promise(ctx context.Context, tx *sql.Tx, ref store.Ref, m Meta, isDump bool) (id string, dup bool, err error) {
+func (s *Service) promise(ctx context.Context, tx *sql.Tx, ref store.Ref, m Meta, class Class) (id string, dup bool, err error) {
 	id, dup, err = s.receipt(ctx, tx, ref, m)
-	switch {
-	case err != nil:
-		return "", false, err
-	case dup:
-		return id, true, nil
-	case isDump:
-		return id, false, s.promiseDump(ctx, tx, id, m)
+	if err != nil || dup {
+		return id, dup, err
 	}
-	return id, false, s.queue.Enqueue(ctx, tx, jobAnalyse, id, "{}")
+	return id, false, s.enqueue(ctx, tx, id, class, m)
 }
 
 // receipt returns the receipt of an artefact from a host, making it if this is

@@ -30,7 +30,7 @@ type Meta struct {
 	CollectedAt time.Time // when the sender found it, by the sender's clock
 	Demo        bool      // invented circumstances, to be shown as such
 	SHA256      string    // what the content must hash to; empty takes it as it comes
-	Dump        bool      // it must be a kernel dump
+	Class       Class     // what it must be; ClassLog takes anything
 }
 
 // Receipt is the promise that one delivery of an artefact is kept.

@@ -57,7 +57,9 @@ type Config struct {
 	MaxArtefact int64
 	// Dumps analyses kernel dumps. Without it they are not taken.
 	Dumps DumpAnalyzer
-	// MaxDump is the largest dump taken, in bytes. 0 means 16 GiB.
+	// Recordings analyses profiles and traces. Without it they are not taken.
+	Recordings RecordingAnalyzer
+	// MaxDump is the largest dump or recording taken, in bytes. 0 means 16 GiB.
 	MaxDump int64
 	// Workers is how many analyses run at the same time. 0 means 2.
 	Workers int
@@ -71,22 +73,23 @@ const DefaultMaxArtefact = 256 << 20
 // Service is the system of record. It is safe for use by many goroutines, and
 // many processes may work on the same database and blobs.
 type Service struct {
-	db        *store.DB
-	blobs     *store.Blobs
-	queue     *store.Queue
-	analyzer  Analyzer
-	rules     string
-	algorithm string
-	signer    Signer
-	open      func(io.Reader) (io.Reader, error)
-	owners    Owners
-	limit     int64
-	dumps     DumpAnalyzer
-	dumpLimit int64
-	dumpQueue *store.Queue // of dumps alone: they are analysed one at a time
-	workers   int
-	now       func() time.Time
-	log       *slog.Logger
+	db         *store.DB
+	blobs      *store.Blobs
+	queue      *store.Queue
+	analyzer   Analyzer
+	rules      string
+	algorithm  string
+	signer     Signer
+	open       func(io.Reader) (io.Reader, error)
+	owners     Owners
+	limit      int64
+	dumps      DumpAnalyzer
+	dumpLimit  int64
+	recordings RecordingAnalyzer
+	heavyQueue *store.Queue // of dumps and recordings: they are analysed one at a time
+	workers    int
+	now        func() time.Time
+	log        *slog.Logger
 
 	mu       sync.Mutex
 	progress chan struct{} // closed and replaced whenever an analysis ends
@@ -105,7 +108,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		db: c.DB, blobs: c.Blobs, analyzer: c.Analyzer, rules: c.Rules, algorithm: c.Algorithm, signer: c.Sign, open: c.Open, owners: c.Owners,
 		limit: cmp.Or(c.MaxArtefact, DefaultMaxArtefact),
-		dumps: c.Dumps, dumpLimit: cmp.Or(c.MaxDump, DefaultMaxDump),
+		dumps: c.Dumps, recordings: c.Recordings, dumpLimit: cmp.Or(c.MaxDump, DefaultMaxDump),
 		workers: c.Workers, log: c.Log, progress: make(chan struct{}),
 	}
 	// The record and its database agree on the resolution of time.
@@ -124,20 +127,20 @@ func New(c Config) (*Service, error) {
 	return s, nil
 }
 
-// openQueues makes the queue of dumps and that of all else.
+// openQueues makes the queue of dumps and recordings, and that of all else.
 func (s *Service) openQueues() {
-	s.queue, s.dumpQueue = store.NewQueue(s.db, s.now), store.NewQueue(s.db, s.now)
-	s.queue.Except, s.dumpQueue.Only = []string{jobDump}, []string{jobDump}
-	s.dumpQueue.Attempts = dumpAttempts
+	s.queue, s.heavyQueue = store.NewQueue(s.db, s.now), store.NewQueue(s.db, s.now)
+	s.queue.Except, s.heavyQueue.Only = heavy, heavy
+	s.heavyQueue.Attempts = heavyAttempts
 }
 
 // wake tells the idle workers that there may be work.
 func (s *Service) wake() {
 	s.queue.Wake()
-	s.dumpQueue.Wake()
+	s.heavyQueue.Wake()
 }
 
-// MaxDump returns the size limit of a dump, in bytes.
+// MaxDump returns the size limit of a dump or a recording, in bytes.
 func (s *Service) MaxDump() int64 { return s.dumpLimit }
 
 // Room is store.ErrNoSpace if something of a size cannot be kept.
@@ -163,34 +166,40 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.noticeAlgorithm(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("cannot prepare the new signature algorithm; signatures go on as they are", "algorithm", s.algorithm, "error", err)
 	}
-	var dumps sync.WaitGroup
-	if s.dumps != nil {
-		dumps.Go(func() {
-			if err := s.dumpPool().Run(ctx); err != nil {
-				s.log.Error("dumps are not analysed any more", "error", err)
+	var heavy sync.WaitGroup
+	if s.takesHeavy() {
+		heavy.Go(func() {
+			if err := s.heavyPool().Run(ctx); err != nil {
+				s.log.Error("dumps and recordings are not analysed any more", "error", err)
 			}
 		})
 	}
 	err := s.pool().Run(ctx)
-	dumps.Wait()
+	heavy.Wait()
 	return err
 }
 
 // Drain does the jobs that may run now and returns when none is left.
 func (s *Service) Drain(ctx context.Context) error {
-	if s.dumps != nil {
-		if err := s.dumpPool().Drain(ctx); err != nil {
+	if s.takesHeavy() {
+		if err := s.heavyPool().Drain(ctx); err != nil {
 			return err
 		}
 	}
 	return s.pool().Drain(ctx)
 }
 
-// dumpPool analyses dumps, one at a time.
-func (s *Service) dumpPool() *store.Workers {
+// takesHeavy tells whether there is somebody who analyses dumps or recordings.
+func (s *Service) takesHeavy() bool { return s.dumps != nil || s.recordings != nil }
+
+// heavyPool analyses dumps and recordings, one at a time.
+func (s *Service) heavyPool() *store.Workers {
 	return &store.Workers{
-		Queue: s.dumpQueue, N: 1, Log: s.log, Dead: s.gaveUp,
-		Handlers: map[string]store.Handler{jobDump: func(ctx context.Context, j store.Job) error { return s.AnalyseDump(ctx, j.Key) }},
+		Queue: s.heavyQueue, N: 1, Log: s.log, Dead: s.gaveUp,
+		Handlers: map[string]store.Handler{
+			jobDump:      func(ctx context.Context, j store.Job) error { return s.AnalyseDump(ctx, j.Key) },
+			jobRecording: func(ctx context.Context, j store.Job) error { return s.AnalyseRecording(ctx, j.Key) },
+		},
 	}
 }
 

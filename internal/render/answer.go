@@ -33,8 +33,10 @@ type Push struct {
 
 // Pushed is what a server answered to one artefact.
 type Pushed struct {
-	File      string          `json:"file"`
-	Duplicate bool            `json:"duplicate"` // the server had the same content already
-	SHA256    string          `json:"sha256"`
+	File      string `json:"file"`
+	Duplicate bool   `json:"duplicate"` // the server had the same content already
+	SHA256    string `json:"sha256"`
+	// Recording says that it is kept as a profile or a trace.
+	Recording bool            `json:"recording,omitempty"`
 	Receipt   json.RawMessage `json:"receipt"` // the server's whole answer, as its API describes it
 }

@@ -98,29 +98,11 @@ func (s *server) dumps(api huma.API) {
 }
 
 func (s *server) sendDump(ctx context.Context, in *uploadInput) (*dumpOutput, error) {
-	size := in.r.ContentLength
-	if most := s.Record.MaxDump(); size > most {
-		p := newProblem(ctx, http.StatusRequestEntityTooLarge, "the dump has "+strconv.FormatInt(size, 10)+" bytes and the limit is "+strconv.FormatInt(most, 10)+
-			": write it without pages that nobody needs (makedumpfile -d 31 -z, or ringside vmcore filter), or raise the server's limit (--max-dump)")
-		p.Limit = most
-		return nil, p
-	}
 	m := in.meta()
-	m.Dump = true
-	r, err := s.takeDump(ctx, in, m, size)
+	m.Class = record.ClassDump
+	r, err := s.takeHeavy(ctx, in, m, "dump", "write it without pages that nobody needs (makedumpfile -d 31 -z, or ringside vmcore filter), or raise the server's limit (--max-dump)")
 	if err != nil {
-		err = s.problem(ctx, err)
-		if p := (*Problem)(nil); errors.As(err, &p) && p.Status == http.StatusRequestEntityTooLarge {
-			p.Limit = s.Record.MaxDump()
-		}
 		return nil, err
-	}
-	if in.Wait && r.Progress == record.Pending {
-		wait, cancel := context.WithTimeout(ctx, s.Wait)
-		defer cancel()
-		if _, err := s.Record.Wait(wait, r.ID); err != nil {
-			return nil, s.problem(ctx, err)
-		}
 	}
 	d, err := s.Record.Dump(ctx, r.ID)
 	if err != nil {
@@ -134,7 +116,8 @@ func (s *server) sendDump(ctx context.Context, in *uploadInput) (*dumpOutput, er
 	return out, nil
 }
 
-// takeDump keeps a dump, which is only read from the network if it has to be.
+// takeDump keeps a dump or a recording, which is only read from the network if it
+// has to be.
 func (s *server) takeDump(ctx context.Context, in *uploadInput, m record.Meta, size int64) (record.Receipt, error) {
 	if m.SHA256 != "" {
 		r, err := s.Record.IntakeKnown(ctx, m)
@@ -157,11 +140,16 @@ func (s *server) dumpDocument(ctx context.Context, in *dumpDocumentInput) (*huma
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}
+	return s.zipped(ctx, r, size, in.AcceptEncoding, "dump", in.ID), nil
+}
+
+// zipped answers with JSON that is kept compressed.
+func (s *server) zipped(ctx context.Context, r io.ReadCloser, size int64, accept, what, id string) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer r.Close()
 		hc.SetHeader("Content-Type", "application/json")
 		hc.SetHeader("Vary", "Accept-Encoding")
-		if takesGzip(in.AcceptEncoding) {
+		if takesGzip(accept) {
 			hc.SetHeader("Content-Encoding", "gzip")
 			hc.SetHeader("Content-Length", strconv.FormatInt(size, 10))
 			s.copyOrAbort(ctx, hc.BodyWriter(), r)
@@ -169,11 +157,11 @@ func (s *server) dumpDocument(ctx context.Context, in *dumpDocumentInput) (*huma
 		}
 		z, err := gzip.NewReader(r)
 		if err != nil {
-			s.Log.Error("a dump's document is damaged; analyse the dump again", "request", requestID(ctx), "dump", in.ID, "error", err)
+			s.Log.Error("a document is damaged; analyse its artefact again", "request", requestID(ctx), "what", what, "id", id, "error", err)
 			panic(http.ErrAbortHandler)
 		}
 		s.copyOrAbort(ctx, hc.BodyWriter(), z)
-	}}, nil
+	}}
 }
 
 // takesGzip tells whether a client understands gzip.

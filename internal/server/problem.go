@@ -105,7 +105,7 @@ func (s *server) problem(ctx context.Context, err error) error {
 // tooLarge is the answer to an upload that says beforehand that it is.
 func (s *server) tooLarge(ctx context.Context, size int64) *Problem {
 	p := newProblem(ctx, http.StatusRequestEntityTooLarge, "the artefact has "+strconv.FormatInt(size, 10)+" bytes and the limit is "+
-		strconv.FormatInt(s.Record.MaxArtefact(), 10)+": send the part around the crash, compressed, or raise the server's limit; kernel dumps go to /api/v1/dumps, with a limit of their own")
+		strconv.FormatInt(s.Record.MaxArtefact(), 10)+": send the part around the crash, compressed, or raise the server's limit; kernel dumps go to /api/v1/dumps, profiles and traces to /api/v1/recordings, with a limit of their own")
 	p.Limit = s.Record.MaxArtefact()
 	return p
 }

@@ -21,7 +21,7 @@ type Record interface {
 	// Ready tells whether the record can take and answer.
 	Ready(ctx context.Context) error
 	// MaxArtefact is the largest artefact it takes, in bytes, and MaxDump the
-	// largest kernel dump.
+	// largest kernel dump or recording.
 	MaxArtefact() int64
 	MaxDump() int64
 	// Room is store.ErrNoSpace if there is none for so many bytes.
@@ -68,6 +68,7 @@ func New(c Config) (http.Handler, error) {
 	api := humago.New(mux, apiConfig(c))
 	s.artefacts(api)
 	s.dumps(api)
+	s.recordings(api)
 	s.crashes(api)
 	s.signatures(api)
 	s.sameness(api)
@@ -107,6 +108,7 @@ func apiConfig(c Config) huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "artefacts", Description: "Raw inputs: send them, look at them, get them back"},
 				{Name: "dumps", Description: "Kernel dumps: send them, see what was found in them"},
+				{Name: "recordings", Description: "Profiles and traces: send them, see what was found in them"},
 				{Name: "crashes", Description: "Single occurrences, with everything that was read from their logs"},
 				{Name: "signatures", Description: "Classes of crashes, and where the team stands with them"},
 				{Name: "hosts", Description: "Machines"},

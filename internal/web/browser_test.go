@@ -224,7 +224,7 @@ func TestBrowserKeys(t *testing.T) {
 	b.is(`location.href`, want)
 	b.do(chromedp.Click(chromedp.CSS("#help button")))
 	b.wait(`!document.getElementById("help").open`)
-	for key, path := range map[string]string{"gs": "/signatures", "gc": "/crashes", "gd": "/dumps", "gk": "/kernels", "gh": "/hosts", "go": "/"} {
+	for key, path := range map[string]string{"gs": "/signatures", "gc": "/crashes", "gd": "/dumps", "gp": "/profiles", "gt": "/traces", "gk": "/kernels", "gh": "/hosts", "go": "/"} {
 		b.key(key)
 		b.wait(`location.pathname === "` + path + `" && document.readyState === "complete"`)
 	}
@@ -363,7 +363,8 @@ func TestBrowserWidths(t *testing.T) {
 	b := newBrowser(t, f)
 	stall := f.crashOf("rcu-stall in rcustall")
 	d := f.sendDump()
-	pages := []string{"/", "/signatures", "/signatures?q=nosuch", "/signatures/merges", "/admin/rules",
+	pa, pb, tr := f.sendRecording(spinning("6.1.0-55-amd64", 5), "a"), f.sendRecording(spinning("6.1.0-56-amd64", 40), "b"), f.sendRecording([]byte("TRACE"), "c")
+	pages := []string{"/", "/profiles", "/traces", "/recordings/" + pa, "/recordings/" + tr, "/profiles/compare?a=" + pa + "&b=" + pb, "/signatures", "/signatures?q=nosuch", "/signatures/merges", "/admin/rules",
 		"/dumps", d, d + "/tasks", d + "/stacks", d + "/locks", d + "/memory", d + "/system", d + "/log", "/dumps?kind=nosuch",
 		"/signatures/compare?a=" + f.signature("lkdtm_WRITE_RO") + "&b=" + f.signature("null_in_thread"), "/signatures/" + f.signature("lkdtm_WRITE_RO"), "/crashes", "/crashes/" + stall,
 		"/kernels", "/kernels/6.1.0-56-amd64", "/kernels/compare?a=6.1.0-55-amd64&b=6.1.0-56-amd64", "/hosts", "/hosts/web03", "/admin/jobs?state=done", "/docs/push"}

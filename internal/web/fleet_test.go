@@ -79,7 +79,7 @@ func emptyFleet(t testing.TB, change ...func(*Config)) *fleet {
 	f.svc, err = record.New(record.Config{DB: db, Blobs: blobs, Rules: "test", Algorithm: crash.Algorithm, Sign: crash.Sign, Owners: testOwners{}, Now: func() time.Time { return f.now },
 		Analyzer: record.AnalyzerFunc(func(ctx context.Context, r io.Reader) (*crash.Document, error) {
 			return crash.Parse(ctx, r, crash.Options{})
-		}), Dumps: cannedDumps{}})
+		}), Dumps: cannedDumps{}, Recordings: ownProfiles{}})
 	if err != nil {
 		t.Fatal(err)
 	}

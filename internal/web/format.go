@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -42,22 +43,26 @@ func (s *site) parseTemplates() (map[string]*template.Template, error) {
 
 func (s *site) funcs() template.FuncMap {
 	return template.FuncMap{
-		"asset":   s.assets.url,
-		"ago":     func(t any) template.HTML { return agoHTML(s.now(), t) },
-		"stamp":   stamp,
-		"day":     func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
-		"num":     func(n any) string { return num(integer(n)) },
-		"rate":    rate,
-		"size":    size,
-		"count":   count,
-		"short":   short,
-		"spark":   func(t record.Trend) template.HTML { return sparkline(t) },
-		"percent": func(f float64) string { return strconv.Itoa(int(math.Round(f*100))) + " %" },
-		"seconds": func(t *float64) string { return strconv.FormatFloat(*t, 'f', 3, 64) + " s" },
-		"span":    span,
-		"ref":     func(f float64) *float64 { return &f },
-		"person":  person,
-		"color":   classColor,
+		"asset":    s.assets.url,
+		"ago":      func(t any) template.HTML { return agoHTML(s.now(), t) },
+		"stamp":    stamp,
+		"day":      func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
+		"num":      func(n any) string { return num(integer(n)) },
+		"rate":     rate,
+		"size":     size,
+		"count":    count,
+		"short":    short,
+		"spark":    func(t record.Trend) template.HTML { return sparkline(t) },
+		"percent":  func(f float64) string { return strconv.Itoa(int(math.Round(f*100))) + " %" },
+		"permille": func(f float64) string { return strconv.FormatFloat(100*f, 'f', 1, 64) + " %" },
+		"points":   func(f float64) string { return fmt.Sprintf("%+.2f", 100*f) },
+		"nanos":    nanos,
+		"base":     path.Base,
+		"seconds":  func(t *float64) string { return strconv.FormatFloat(*t, 'f', 3, 64) + " s" },
+		"span":     span,
+		"ref":      func(f float64) *float64 { return &f },
+		"person":   person,
+		"color":    classColor,
 	}
 }
 
@@ -154,6 +159,19 @@ func span(d time.Duration) string {
 	return strconv.FormatFloat(d.Hours()/24, 'f', 0, 64) + " d"
 }
 
+// nanos writes a short time to three digits.
+func nanos(d time.Duration) string {
+	switch abs := d.Abs(); {
+	case abs < time.Microsecond:
+		return strconv.FormatInt(d.Nanoseconds(), 10) + " ns"
+	case abs < time.Millisecond:
+		return strconv.FormatFloat(float64(d)/1e3, 'g', 3, 64) + " µs"
+	case abs < time.Second:
+		return strconv.FormatFloat(float64(d)/1e6, 'g', 3, 64) + " ms"
+	}
+	return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) + " s"
+}
+
 // size writes a number of bytes.
 func size(n int64) string {
 	const unit = 1024
@@ -176,13 +194,17 @@ func count(n any, one, many string) string {
 	return num(v) + " " + many
 }
 
-// integer takes the two integer types that views hold.
+// integer takes the integer types that views hold.
 func integer(n any) int64 {
-	if i, ok := n.(int); ok {
-		return int64(i)
+	switch v := n.(type) {
+	case int:
+		return int64(v)
+	case uint64:
+		return int64(min(v, math.MaxInt64))
+	case int64:
+		return v
 	}
-	v, _ := n.(int64)
-	return v
+	return 0
 }
 
 // short cuts a hash to what tells it apart in practice.

@@ -62,6 +62,7 @@ type site struct {
 	assets    *assets
 	pages     map[string]*template.Template
 	dumpDocs  dumpDocs
+	diffs     profileDiffs
 }
 
 // New returns the handler of all pages. Mount it beside the API's handler, for
@@ -111,6 +112,14 @@ func New(c Config) (http.Handler, error) {
 		{"GET /dumps/{id}/{tab}", s.dump},
 		{"GET /dumps/{id}/raw", s.dumpRaw},
 		{"POST /dumps/{id}/analysis", s.analyseDump},
+		{"GET /profiles", s.recordings(record.KindProfile, "profiles", "Profiles")},
+		{"GET /profiles/compare", s.compareProfiles},
+		{"GET /profiles/compare/page", s.compareProfilesPicture},
+		{"GET /traces", s.recordings(record.KindTrace, "traces", "Traces")},
+		{"GET /recordings/{id}", s.recording},
+		{"GET /recordings/{id}/page", s.recordingPicture},
+		{"GET /recordings/{id}/raw", s.recordingRaw},
+		{"POST /recordings/{id}/analysis", s.analyseRecording},
 		{"GET /kernels", s.kernels},
 		{"GET /kernels/compare", s.compareKernels},
 		{"GET /kernels/{id}", s.kernel},
@@ -135,7 +144,7 @@ func New(c Config) (http.Handler, error) {
 
 // policy lets a page use what this server serves, and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	"connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // secure sets the headers that every answer has.
 func secure(next http.Handler) http.Handler {

@@ -29,13 +29,10 @@ type document struct {
 	PIDs    []int `json:"lp"`
 	CPUs    []int `json:"lu"`
 	Cgroups []int `json:"lg"`
-	// Cells: slice (as the distance to the one before), node, label, weight and,
-	// of a comparison, the weight in B.
-	Slices  []int64 `json:"cs"`
-	Nodes   []int   `json:"cn"`
-	Labels  []int   `json:"cl"`
-	Weights []int64 `json:"cw"`
-	Others  []int64 `json:"co,omitempty"`
+	// Cells by slice. Where all cells would be too many for a page, these have the
+	// heavy stacks only, and Whole has all of them without their time.
+	columns
+	Whole columns `json:"whole,omitzero"`
 	// Width of a slice in ns, 0 without time.
 	Width uint64 `json:"width"`
 	// Pruned is the share of weight whose leaves were too small to be kept: it is
@@ -44,6 +41,33 @@ type document struct {
 	// Diff says of each function of a comparison, by name and module, how it has
 	// changed.
 	Diff *difference `json:"diff,omitempty"`
+}
+
+// columns are cells: slice (as the distance to the one before), node, label,
+// weight and, of a comparison, the weight in B.
+type columns struct {
+	Slices  []int64 `json:"cs"`
+	Nodes   []int32 `json:"cn"`
+	Labels  []int32 `json:"cl"`
+	Weights []int64 `json:"cw"`
+	Others  []int64 `json:"co,omitempty"`
+}
+
+// IsZero says that there are no cells.
+func (c columns) IsZero() bool { return len(c.Nodes) == 0 }
+
+func (c *columns) fill(cells []cell, two bool) {
+	last := int64(0)
+	for _, x := range cells {
+		c.Slices = append(c.Slices, x.slice-last)
+		last = x.slice
+		c.Nodes = append(c.Nodes, x.node)
+		c.Labels = append(c.Labels, x.label)
+		c.Weights = append(c.Weights, x.a)
+		if two {
+			c.Others = append(c.Others, x.b)
+		}
+	}
 }
 
 // difference is what a comparison found.
@@ -74,6 +98,8 @@ type change struct {
 const (
 	maxNodes = 100_000
 	maxCells = 120_000
+	// maxTimed is how many cells carry time, where not all can.
+	maxTimed = 80_000
 )
 
 // interner numbers texts.
@@ -97,7 +123,7 @@ func (t *interner) id(s string) int {
 // cell is a profile's cell with two weights.
 type cell struct {
 	slice       int64
-	node, label int
+	node, label int32
 	a, b        int64
 }
 
@@ -153,7 +179,7 @@ func (t *tree) add(p *profile.Profile, event, side int) {
 		if event >= 0 && p.Labels[c.Label].Event != event {
 			continue
 		}
-		x := cell{slice: c.Slice, node: nodes[c.Stack], label: labels[c.Label]}
+		x := cell{slice: c.Slice, node: int32(nodes[c.Stack]), label: int32(labels[c.Label])}
 		if side == 0 {
 			x.a = c.Weight
 		} else {
@@ -204,7 +230,7 @@ func (t *tree) prune(most int) float64 {
 		if dropped[c.node] {
 			moved += c.a + c.b
 		}
-		c.node = to[c.node]
+		c.node = int32(to[c.node])
 	}
 	t.parent, t.frame = parent, frame
 	return float64(moved) / float64(max(1, all))
@@ -274,7 +300,7 @@ func (t *tree) forget() bool {
 	}
 	t.labels = labels
 	for i := range t.cells {
-		t.cells[i].label = to[t.cells[i].label]
+		t.cells[i].label = int32(to[t.cells[i].label])
 	}
 	return true
 }
@@ -302,16 +328,6 @@ func (t *tree) fill(d *document, two bool) {
 		d.CPUs = append(d.CPUs, int(l.CPU))
 		d.Cgroups = append(d.Cgroups, texts.id(l.Cgroup))
 	}
-	last := int64(0)
-	for _, c := range t.cells {
-		d.Slices = append(d.Slices, c.slice-last)
-		last = c.slice
-		d.Nodes = append(d.Nodes, c.node)
-		d.Labels = append(d.Labels, c.label)
-		d.Weights = append(d.Weights, c.a)
-		if two {
-			d.Others = append(d.Others, c.b)
-		}
-	}
+	d.columns.fill(t.cells, two)
 	d.Strings = texts.list
 }

@@ -69,8 +69,20 @@ func Write(w io.Writer, p *profile.Profile, o Options) error {
 	t.add(p, o.Event, 0)
 	d := &document{Title: o.Title, Unit: unit(p, o.Event), Facts: facts(p), Losses: losses(p)}
 	d.Pruned = t.prune(maxNodes)
-	d.Width = p.SliceWidth * t.settle(maxCells)
+	timed, factor := t.timed(maxTimed)
+	d.Width = p.SliceWidth * factor
+	if timed != nil {
+		for i := range t.cells {
+			t.cells[i].slice = 0
+		}
+		t.settle(maxCells)
+	}
 	t.fill(d, false)
+	if timed != nil {
+		d.Whole = d.columns
+		d.columns = columns{}
+		d.columns.fill(timed, false)
+	}
 	return page(w, d)
 }
 
@@ -112,7 +124,7 @@ func facts(p *profile.Profile) []string {
 
 // losses say what is missing.
 func losses(p *profile.Profile) []string {
-	var list []string
+	list := []string{}
 	for _, l := range p.Losses {
 		if l.Count < 0 {
 			list = append(list, "lost: "+l.What)

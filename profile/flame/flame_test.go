@@ -90,7 +90,7 @@ func TestBounds(t *testing.T) {
 	var sum int64
 	for _, c := range tr.cells {
 		sum += c.a
-		if c.node >= len(tr.parent) || c.label >= len(tr.labels) {
+		if int(c.node) >= len(tr.parent) || int(c.label) >= len(tr.labels) {
 			t.Fatalf("cell %+v of %d nodes, %d labels", c, len(tr.parent), len(tr.labels))
 		}
 	}

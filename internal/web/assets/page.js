@@ -21,6 +21,16 @@ document.querySelector("[data-theme-toggle]")?.addEventListener("click", toggleT
 document.addEventListener("ringside:toggle-theme", toggleTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new CustomEvent("ringside:theme")));
 
+// Pictures have no origin and so cannot read the chosen theme: it is told them.
+function themePictures() {
+  for (const frame of document.querySelectorAll("[data-picture]")) {
+    const src = frame.src.split("#")[0] + "#embedded" + (root.dataset.theme ? "&theme=" + root.dataset.theme : "");
+    if (frame.src !== src) frame.src = src;
+  }
+}
+themePictures();
+document.addEventListener("ringside:theme", themePictures);
+
 const help = document.getElementById("help");
 function showHelp() {
   if (help && !help.open) help.showModal();

@@ -26,6 +26,17 @@
     return Math.round(v).toLocaleString("en") + " " + unit;
   };
 
+  // Who embeds the page has said what it is about, and may choose its theme:
+  // page.html#embedded&theme=dark.
+  const themed = () => {
+    document.body.classList.toggle("embedded", location.hash.includes("embedded"));
+    const t = /theme=(light|dark)/.exec(location.hash);
+    if (t) document.documentElement.dataset.theme = t[1];
+    else delete document.documentElement.dataset.theme;
+  };
+  themed();
+  addEventListener("hashchange", () => { themed(); draw(); });
+
   // ---- controls
   const app = document.getElementById("app");
   const values = (list, texts) => [...new Set(list)].filter(v => texts ? d.s[v] !== "" : v >= 0)
@@ -118,6 +129,15 @@
   };
 
   // ---- drawing
+  // A tall picture is read from its roots: they go where the reader begins.
+  let turned = false;
+  function turn() {
+    if (turned) return;
+    turned = true;
+    let deep = 0;
+    for (const r of layout(m, root, root, 1 / (graphBox.clientWidth || 800))) deep = Math.max(deep, r.depth);
+    if (deep * ROW > 0.7 * innerHeight) document.getElementById("icicle").click();
+  }
   function rebuild() {
     const path = [];
     for (let n = zoom; n && n.parent; n = n.parent) path.unshift(n.frame);
@@ -129,6 +149,7 @@
       zoom = next;
     }
     focus = zoom;
+    turn();
     find(search.value);
     show();
   }

@@ -15,8 +15,12 @@ function Model(d) {
   const n = d.np.length;
   const parent = new Int32Array(n), frame = new Int32Array(n);
   for (let i = 0; i < n; i++) { parent[i] = i - d.np[i]; frame[i] = d.nf[i]; }
+  const w = d.whole;
   return {
-    d, n, parent, frame, slices: undelta(d.cs), diff: d.diff || null,
+    d, n, parent, frame, diff: d.diff || null,
+    // Cells with their time, and those that a picture of all time is made of.
+    timed: {n: d.cn, l: d.cl, w: d.cw, o: d.co, slices: undelta(d.cs)},
+    whole: w ? {n: w.cn, l: w.cl, w: w.cw, o: w.co, slices: null} : null,
     name: f => f < 0 ? "all" : d.s[d.fn[f]],
     module: f => f < 0 ? "" : d.s[d.fm[f]],
     kind: f => f < 0 ? 5 : d.fk[f],
@@ -24,14 +28,17 @@ function Model(d) {
   };
 }
 
+// cells are those that a filter chooses from.
+function cells(m, f) { return f.from === null && m.whole ? m.whole : m.timed; }
+
 // passes says whether a cell is within the filter.
-function passes(m, f, i) {
-  const d = m.d, l = d.cl[i];
+function passes(m, f, c, i) {
+  const d = m.d, l = c.l[i];
   if (f.comm !== null && d.lc[l] !== f.comm) return false;
   if (f.noIdle && d.s[d.lc[l]].startsWith("swapper")) return false;
   if (f.cpu !== null && d.lu[l] !== f.cpu) return false;
   if (f.cgroup !== null && d.lg[l] !== f.cgroup) return false;
-  if (f.from !== null && (m.slices[i] < f.from || m.slices[i] >= f.to)) return false;
+  if (f.from !== null && (c.slices[i] < f.from || c.slices[i] >= f.to)) return false;
   return true;
 }
 
@@ -40,11 +47,11 @@ function passes(m, f, i) {
 function build(m, f) {
   const root = {frame: -1, a: 0, b: 0, sa: 0, sb: 0, kids: new Map(), parent: null, depth: 0};
   const selfA = new Float64Array(m.n), selfB = new Float64Array(m.n);
-  const d = m.d;
-  for (let i = 0; i < d.cn.length; i++) {
-    if (!passes(m, f, i)) continue;
-    selfA[d.cn[i]] += d.cw[i];
-    if (d.co) selfB[d.cn[i]] += d.co[i];
+  const d = m.d, c = cells(m, f);
+  for (let i = 0; i < c.n.length; i++) {
+    if (!passes(m, f, c, i)) continue;
+    selfA[c.n[i]] += c.w[i];
+    if (c.o) selfB[c.n[i]] += c.o[i];
   }
   const key = f.byModule ? fr => fr < 0 ? -1 : d.fm[fr] : fr => fr;
   const child = (p, fr) => {
@@ -146,10 +153,11 @@ function heat(m, f) {
   const g = Object.assign({}, f, {from: null, to: null});
   const sums = new Map();
   let last = 0;
-  for (let i = 0; i < m.d.cn.length; i++) {
-    const s = m.slices[i];
+  const c = m.timed;
+  for (let i = 0; i < c.n.length; i++) {
+    const s = c.slices[i];
     if (s > last) last = s;
-    if (passes(m, g, i)) sums.set(s, (sums.get(s) || 0) + m.d.cw[i]);
+    if (passes(m, g, c, i)) sums.set(s, (sums.get(s) || 0) + c.w[i]);
   }
   return {sums, last};
 }

@@ -1,4 +1,4 @@
-package dumpjob
+package child
 
 import "golang.org/x/sys/unix"
 

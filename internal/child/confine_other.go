@@ -1,6 +1,6 @@
 //go:build !linux
 
-package dumpjob
+package child
 
 // confine leaves the limit to the collector where there are no others.
 func confine(int64) error { return nil }

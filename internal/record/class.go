@@ -1,0 +1,102 @@
+package record
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"ringside/internal/store"
+)
+
+// Class is what an artefact is to the record: it decides who analyses it, and
+// when.
+type Class string
+
+// The classes.
+const (
+	ClassLog       Class = ""          // a log, or whatever else may hold one
+	ClassDump      Class = "dump"      // a kernel's memory
+	ClassRecording Class = "recording" // a profile or a trace
+)
+
+// heavy are the classes whose analysis takes long: they have a queue of their
+// own, and are analysed one at a time.
+var heavy = []string{jobDump, jobRecording}
+
+// classify tells what begins with head.
+func (s *Service) classify(head []byte) Class {
+	switch {
+	case s.dumps != nil && s.dumps.Recognize(head):
+		return ClassDump
+	case s.recordings != nil && s.recordings.Recognize(head):
+		return ClassRecording
+	}
+	return ClassLog
+}
+
+// takes is an error if an artefact cannot be taken for what it was sent as.
+func (s *Service) takes(want, class Class) error {
+	switch {
+	case want == ClassLog || want == class:
+		return nil
+	case want == ClassDump && s.dumps == nil:
+		return fmt.Errorf("%w: this server does not take kernel dumps", ErrInvalid)
+	case want == ClassDump:
+		return fmt.Errorf("%w: this is no kernel dump (ELF, kdump or flattened, as it is or compressed as a whole); logs and all else go to /api/v1/artefacts", ErrInvalid)
+	case s.recordings == nil:
+		return fmt.Errorf("%w: this server does not take recordings", ErrInvalid)
+	}
+	return fmt.Errorf("%w: this is no profile (perf.data, Ringside's own) or trace (trace.dat); logs and all else go to /api/v1/artefacts", ErrInvalid)
+}
+
+// most is the size limit of a class.
+func (s *Service) most(c Class) int64 {
+	if c == ClassLog {
+		return s.limit
+	}
+	return s.dumpLimit
+}
+
+// smaller says how to get below the limit.
+func smaller(c Class) string {
+	switch c {
+	case ClassDump:
+		return "write the dump without pages that nobody needs (makedumpfile -d 31 -z, or ringside vmcore filter), or raise the server's limit of dumps (--max-dump)"
+	case ClassRecording:
+		return "send the profile with names instead of the recording (ringside push does), record for a shorter time, or raise the server's limit of dumps and recordings (--max-dump)"
+	}
+	return "send the part around the crash, compressed, or raise the limit"
+}
+
+// enqueue promises the analysis of a new receipt.
+func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Class, m Meta) error {
+	table := map[Class]string{ClassDump: "dumps", ClassRecording: "recordings"}[c]
+	if table == "" {
+		return s.queue.Enqueue(ctx, tx, jobAnalyse, receipt, "{}")
+	}
+	if _, err := tx.ExecContext(ctx, `insert into `+table+` (id, release, demo) values ($1, $2, $3) on conflict (id) do nothing`,
+		receipt, m.Kernel, m.Demo); err != nil {
+		return err
+	}
+	return s.heavyQueue.Enqueue(ctx, tx, string(c), receipt, "{}")
+}
+
+// classOf tells what a receipt is of.
+func classOf(ctx context.Context, q store.Querier, receipt string) (Class, error) {
+	var c Class
+	err := q.QueryRowContext(ctx, `select case when exists (select 1 from dumps where id = $1) then 'dump'
+		when exists (select 1 from recordings where id = $1) then 'recording' else '' end`, receipt).Scan(&c)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return c, err
+}
+
+// jobOf is the kind of the job that analyses a class.
+func jobOf(c Class) string {
+	if c == ClassLog {
+		return jobAnalyse
+	}
+	return string(c)
+}
