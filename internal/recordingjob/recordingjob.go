@@ -66,14 +66,13 @@ func (a *Analyzer) AnalyzeRecording(ctx context.Context, f *os.File) (found *rec
 	if found.Document, err = r.Open(documentFile); err != nil {
 		return nil, err
 	}
-	if found.Picture, err = r.Open(pageFile); err != nil {
-		return nil, err
-	}
-	switch p, err := r.Open(profileFile); {
-	case err == nil:
-		found.Profile = p
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+	for name, to := range map[string]*io.Reader{pageFile: &found.Picture, profileFile: &found.Profile} {
+		switch p, err := r.Open(name); {
+		case err == nil:
+			*to = p
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
 	}
 	return found, nil
 }
@@ -101,8 +100,10 @@ func Run(ctx context.Context, dir string, memory int64, lifeline io.Reader, open
 			return err
 		}
 	}
-	if err := child.WriteGzip(dir, pageFile, func(w io.Writer) error { return r.WritePage(ctx, w, s) }); err != nil {
-		return err
+	if r.Profile != nil {
+		if err := child.WriteGzip(dir, pageFile, func(w io.Writer) error { return r.WritePage(ctx, w, s) }); err != nil {
+			return err
+		}
 	}
 	return child.WriteSummary(dir, Summarize(s))
 }

@@ -74,6 +74,7 @@ type latencyRow struct {
 var latencyTitles = map[string]string{
 	latency.RunQueue: "Waiting for a CPU", latency.Wakeup: "Woken until on a CPU", latency.IRQ: "Interrupt handlers", latency.SoftIRQ: "Softirqs",
 	latency.SoftIRQWait: "Softirqs, raised until entered", latency.Block: "Block requests", latency.Syscall: "System calls", latency.Lock: "Contended locks",
+	latency.IRQOff: "Interrupts disabled", latency.PreemptOff: "Preemption disabled",
 }
 
 func (s *site) recording(w http.ResponseWriter, r *http.Request) error {

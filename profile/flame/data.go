@@ -246,7 +246,7 @@ func (t *tree) settle(most int) (factor uint64) {
 			if a.slice != b.slice {
 				return cmp.Compare(a.slice, b.slice)
 			}
-			return cmp.Compare(a.node<<32|a.label, b.node<<32|b.label)
+			return cmp.Compare(int64(a.node)<<32|int64(a.label), int64(b.node)<<32|int64(b.label))
 		})
 		out := t.cells[:0]
 		for _, c := range t.cells {
