@@ -127,6 +127,9 @@ func (r *eventReport) write(w, warn io.Writer) error {
 			label = string(r.label(nil, filepath.Base(r.names[i])))
 		}
 		fmt.Fprintf(out, "%scpus=%d\n", label, f.CPUs)
+		if f.Latency { // what a tracer printed
+			fmt.Fprintln(out, f.Text)
+		}
 	}
 	var streams []iter.Seq[*report.Event]
 	var reports []*report.Report
@@ -134,7 +137,9 @@ func (r *eventReport) write(w, warn io.Writer) error {
 	for i := range r.buffers {
 		b := &r.buffers[i]
 		streams = append(streams, b.stream(r.events))
-		reports = append(reports, report.New(b.file.Catalog, r.opt))
+		opt := r.opt
+		opt.Ticks = b.buf.Ticks()
+		reports = append(reports, report.New(b.file.Catalog, opt))
 		labels = append(labels, r.label(nil, b.label))
 	}
 	var line []byte

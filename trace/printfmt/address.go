@@ -42,7 +42,7 @@ func (c *compiler) pointer(v verb, n *node, length number) (text, error) {
 		return func(b, d []byte) []byte { return appendHexBytes(b, first(at(d), min(length(d), 64)), delim) }, nil
 	case 'b':
 		at, _, err := c.place(n)
-		big := c.format.Layout.BigEndian
+		layout := c.format.Layout
 		print := appendBitmask
 		if suffix == "bl" {
 			print = appendCPUs
@@ -52,7 +52,7 @@ func (c *compiler) pointer(v verb, n *node, length number) (text, error) {
 			if length != nil {
 				mask = first(mask, (length(d)+7)/8)
 			}
-			return print(b, mask, big)
+			return print(b, mask, layout)
 		}, err
 	case 'a': // an address of the bus, by reference
 		at, _, err := c.place(n)

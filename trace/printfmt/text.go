@@ -90,12 +90,12 @@ func (c *compiler) textCall(n *node) (text, error) {
 		return func(b, d []byte) []byte { return appendText(b, upToNUL(at(d))) }, err
 	case "__get_bitmask", "__get_rel_bitmask":
 		at, err := c.dynamic(n)
-		big := c.format.Layout.BigEndian
-		return func(b, d []byte) []byte { return appendBitmask(b, at(d), big) }, err
+		layout := c.format.Layout
+		return func(b, d []byte) []byte { return appendBitmask(b, at(d), layout) }, err
 	case "__get_cpumask", "__get_rel_cpumask":
 		at, err := c.dynamic(n)
-		big := c.format.Layout.BigEndian
-		return func(b, d []byte) []byte { return appendCPUs(b, at(d), big) }, err
+		layout := c.format.Layout
+		return func(b, d []byte) []byte { return appendCPUs(b, at(d), layout) }, err
 	case "__print_flags", "__print_flags_u64":
 		return c.flags(n)
 	case "__print_symbolic", "__print_symbolic_u64":
@@ -330,14 +330,22 @@ func (c *compiler) array(n *node) (text, error) {
 	}, nil
 }
 
+// maskByte is a byte of a mask, counted from the least. A mask is an array of
+// longs, each in the machine's order of bytes.
+func maskByte(mask []byte, i int, layout event.Layout) byte {
+	if layout.BigEndian {
+		i += layout.LongSize - 1 - 2*(i%layout.LongSize)
+	}
+	if i >= len(mask) {
+		return 0
+	}
+	return mask[i]
+}
+
 // appendBitmask appends a mask in hexadecimal, with a comma every 32 bits.
-func appendBitmask(b, mask []byte, big bool) []byte {
+func appendBitmask(b, mask []byte, layout event.Layout) []byte {
 	for i := len(mask) - 1; i >= 0; i-- {
-		at := i
-		if big {
-			at = len(mask) - 1 - i
-		}
-		b = appendHexByte(b, mask[at])
+		b = appendHexByte(b, maskByte(mask, i, layout))
 		if i > 0 && i%4 == 0 {
 			b = append(b, ',')
 		}
@@ -346,16 +354,9 @@ func appendBitmask(b, mask []byte, big bool) []byte {
 }
 
 // appendCPUs appends the numbers of a mask's bits as ranges: 0-3,8.
-func appendCPUs(b, mask []byte, big bool) []byte {
+func appendCPUs(b, mask []byte, layout event.Layout) []byte {
 	set := func(bit int) bool {
-		at := bit / 8
-		if at >= len(mask) {
-			return false
-		}
-		if big {
-			at = len(mask) - 1 - at
-		}
-		return mask[at]>>(bit%8)&1 != 0
+		return bit < 8*len(mask) && maskByte(mask, bit/8, layout)>>(bit%8)&1 != 0
 	}
 	start := len(b)
 	for bit := 0; bit < 8*len(mask); bit++ {

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"strings"
 
 	"ringside/trace/event"
@@ -35,22 +34,21 @@ type File struct {
 	CPUs int
 	// CPUStats is what the kernel counted for each CPU, as text.
 	CPUStats []string
-	// Latency is the text of a latency tracer, which has no events.
+	// Latency says that this is what a latency tracer printed: Text instead of
+	// events.
 	Latency bool
+	Text    string
+	// TraceID is the number of the session; of a host, Guests are those of the
+	// guests that were recorded with it.
+	TraceID uint64
+	Guests  []Guest
 	// Problems say what could not be read.
 	Problems []string
 
 	r       io.ReaderAt
 	size    int64
 	formats []*event.Format // by number, as far as they were asked for
-	scale   scale
-	offset  int64
-}
-
-// scale turns the cycles of a clock into nanoseconds.
-type scale struct {
-	mult, shift uint32
-	offset      uint64
+	clock   clock
 }
 
 // Buffer is one ring buffer.
@@ -83,6 +81,9 @@ const (
 	_
 	optOffset
 	optCPUCount     = 8
+	optTraceID      = 11
+	optTimeShift    = 12
+	optGuest        = 13
 	optTSC2NSEC     = 14
 	optHeaderInfo   = 16
 	optFtraceEvents = 17
@@ -90,6 +91,7 @@ const (
 	optKallsyms     = 19
 	optPrintk       = 20
 	optCmdlines     = 21
+	optBufferText   = 22
 )
 
 const (
@@ -98,6 +100,7 @@ const (
 	maxChunk    = 64 << 20
 	maxOption   = 16 << 20
 	maxPage     = 16 << 20
+	maxText     = 64 << 20
 )
 
 // Open reads the descriptions of a recording of a given size.
@@ -123,6 +126,12 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	for i := range f.Buffers {
 		b := &f.Buffers[i]
 		b.file = f
+		for _, c := range b.CPUs { // not every recording says how many there were
+			f.CPUs = max(f.CPUs, min(c.CPU+1, maxCPUs))
+		}
+		if b.Clock == "" {
+			b.Clock = f.clock.name
+		}
 		for j := range b.CPUs {
 			c := &b.CPUs[j]
 			if c.Offset < 0 || c.Size < 0 || c.Offset > size || c.Size > size-c.Offset {
@@ -132,7 +141,9 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 				} else {
 					c.Offset = size
 				}
-				f.problem("buffer %q, CPU %d: %d bytes are not in the file", b.Name, c.CPU, missing)
+				if missing > 0 {
+					f.problem("buffer %q, CPU %d: %d bytes are not in the file", b.Name, c.CPU, missing)
+				}
 				c.Size = size - c.Offset
 			}
 		}
@@ -205,7 +216,9 @@ func (f *File) linear(s *event.Source) error {
 	}
 	if strings.HasPrefix(string(tag), "latency") {
 		f.Latency = true
-		return nil
+		text, err := s.Rest(maxText)
+		f.Text = string(text)
+		return err
 	}
 	top, err := f.table(s, int(cpus))
 	if err != nil {
@@ -264,29 +277,19 @@ func (f *File) describe(id uint16, data []byte) {
 		if n, err := s.U32(); err == nil {
 			f.CPUs = int(min(n, maxCPUs))
 		}
-	case optOffset:
-		text := strings.TrimRight(string(data), "\x00")
-		if _, err := fmt.Sscan(text, &f.offset); err != nil {
-			f.Problems = append(f.Problems, fmt.Sprintf("the offset of its clock is %q, which is no number", text))
+	case optTraceClock:
+		f.clock.name = currentClock(string(data))
+	case optDate, optOffset, optTSC2NSEC, optTimeShift:
+		if err := f.clock.describe(id, data, f.Catalog.Layout); err != nil {
+			f.problem("option %d: %v", id, err)
 		}
-	case optTSC2NSEC:
-		mult, err := s.U32()
-		shift, err2 := s.U32()
-		offset, err3 := s.U64()
-		if errors.Join(err, err2, err3) == nil && shift < 64 {
-			f.scale = scale{mult, shift, offset}
+	case optTraceID:
+		f.TraceID, _ = s.U64()
+	case optGuest:
+		if g, err := readGuest(s); err == nil && len(f.Guests) < maxSections {
+			f.Guests = append(f.Guests, g)
 		}
 	}
-}
-
-// time turns a stamp into nanoseconds.
-func (f *File) time(ts uint64) uint64 {
-	if f.scale.mult != 0 {
-		hi, lo := bits.Mul64(ts, uint64(f.scale.mult))
-		ts = lo>>f.scale.shift | hi<<(64-f.scale.shift)
-		ts -= f.scale.offset
-	}
-	return ts + uint64(f.offset)
 }
 
 // sections reads what version 7 has: options that point to sections.
@@ -369,7 +372,7 @@ func (f *File) section(off int64, want uint16) ([]byte, error) {
 
 // pointed reads an option of version 7, and the section it points to.
 func (f *File) pointed(id uint16, data []byte) {
-	if id != optBuffer && (id < optHeaderInfo || id > optCmdlines) {
+	if id != optBuffer && (id < optHeaderInfo || id > optBufferText) {
 		f.describe(id, data)
 		return
 	}
@@ -413,6 +416,8 @@ func (f *File) pointed(id uint16, data []byte) {
 		f.Catalog.AddPrintk(string(body[min(4, len(body)):]))
 	case optCmdlines:
 		f.Catalog.AddComms(string(body[min(8, len(body)):]))
+	case optBufferText:
+		f.Latency, f.Text = true, string(body)
 	}
 	if err != nil {
 		f.problem("section %d at %d: %v", id, off, err)

@@ -382,7 +382,7 @@ func (b *Buffer) Count() (Counts, Loss, error) {
 			}
 		}
 		if len(out.Counts) > seen {
-			out.First, out.Last = min(out.First, b.file.time(c.first)), max(out.Last, b.file.time(c.last))
+			out.First, out.Last = min(out.First, b.file.clock.time(c.first, c.cpu)), max(out.Last, b.file.clock.time(c.last, c.cpu))
 		}
 	}
 	loss.failures(all)
@@ -408,6 +408,9 @@ func (f *File) lookUp(id int) *event.Format {
 // no. Where want is not nil, only events are read whose number it wants. The
 // record's data is valid until yield returns.
 func (b *Buffer) Each(want func(id int) bool, yield func(*event.Record) bool) (Loss, error) {
+	if len(b.file.clock.cpus) > 0 && len(b.CPUs) > 1 {
+		return b.eachSynced(want, yield)
+	}
 	var loss Loss
 	all, end, err := b.cursors(&loss)
 	defer end()
@@ -448,7 +451,7 @@ func (b *Buffer) Each(want func(id int) bool, yield func(*event.Record) bool) (L
 			} else {
 				rec.Format = f.lookUp(int(c.id))
 			}
-			rec.Time, rec.CPU, rec.Missed, rec.Data = f.time(c.ts), c.cpu, c.missed, c.data
+			rec.Time, rec.CPU, rec.Missed, rec.Data = f.clock.time(c.ts, c.cpu), c.cpu, c.missed, c.data
 			c.missed = 0
 			if !yield(&rec) {
 				return loss, nil
