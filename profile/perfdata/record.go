@@ -50,6 +50,12 @@ const (
 	MiscSwitchOut   = 1 << 13 // of SWITCH
 )
 
+// Values of UserABI (PERF_SAMPLE_REGS_ABI_*).
+const (
+	ABI32 = 1
+	ABI64 = 2
+)
+
 // Contexts in a call chain (PERF_CONTEXT_*): values that say where the next
 // addresses are.
 const (

@@ -58,6 +58,7 @@ type loader struct {
 	objects      map[string]*object
 	ids          map[string]string // build IDs of the header, by path
 	kernel       Kernel
+	kernelID     string
 	moved        uint64 // how far the kernel lay from where its table has it
 	kframes      map[uint64]profile.FrameID
 	bpf          []perfdata.Ksymbol
@@ -72,6 +73,7 @@ type loader struct {
 	missing      map[string]bool
 	values       map[uint64]uint64
 	sched        *sched
+	copied       *stacks         // nil where none were copied
 	nowhere      profile.FrameID // of addresses that are mapped nowhere
 	nowhereKnown bool
 }
@@ -79,26 +81,7 @@ type loader struct {
 // Load makes a profile of a recording. What was read before an error is
 // returned with it.
 func Load(ctx context.Context, f *perfdata.File, opt Options) (*profile.Profile, error) {
-	l := &loader{
-		opt: opt, f: f, b: profile.NewBuilder(opt.Limits), tasks: newTasks(),
-		objects: map[string]*object{}, ids: map[string]string{}, kframes: map[uint64]profile.FrameID{},
-		cgroups: map[uint64]string{}, seed: rand.Uint64(), callers: make([]slot[profile.StackID], cacheSize), frames: make([]slot[profile.FrameID], cacheSize),
-		missing: map[string]bool{}, values: map[uint64]uint64{},
-	}
-	var kernelID string
-	for _, id := range f.BuildIDs {
-		l.ids[id.Path] = id.ID
-		if id.Path == "[kernel.kallsyms]" {
-			kernelID = id.ID
-		}
-	}
-	if opt.Kernel != nil {
-		k, err := opt.Kernel(f.Release, kernelID)
-		if err != nil {
-			l.b.Warn("functions of the kernel have no names: " + err.Error())
-		}
-		l.kernel = k
-	}
+	l := newLoader(f, opt)
 	if opt.Kind != Samples {
 		if err := l.scheduling(); err != nil {
 			return nil, err
@@ -117,13 +100,37 @@ func Load(ctx context.Context, f *perfdata.File, opt Options) (*profile.Profile,
 		}
 		l.record(r)
 	}
-	l.finish(kernelID)
+	l.finish()
 	return l.b.Profile(), failed
 }
 
-func (l *loader) finish(kernelID string) {
+func newLoader(f *perfdata.File, opt Options) *loader {
+	l := &loader{
+		opt: opt, f: f, b: profile.NewBuilder(opt.Limits), tasks: newTasks(),
+		objects: map[string]*object{}, ids: map[string]string{}, kframes: map[uint64]profile.FrameID{},
+		cgroups: map[uint64]string{}, seed: rand.Uint64(), callers: make([]slot[profile.StackID], cacheSize), frames: make([]slot[profile.FrameID], cacheSize),
+		missing: map[string]bool{}, values: map[uint64]uint64{},
+	}
+	for _, id := range f.BuildIDs {
+		l.ids[id.Path] = id.ID
+		if id.Path == "[kernel.kallsyms]" {
+			l.kernelID = id.ID
+		}
+	}
+	if opt.Kernel != nil {
+		k, err := opt.Kernel(f.Release, l.kernelID)
+		if err != nil {
+			l.b.Warn("functions of the kernel have no names: " + err.Error())
+		}
+		l.kernel = k
+	}
+	l.copies()
+	return l
+}
+
+func (l *loader) finish() {
 	l.b.Source(profile.Source{
-		Format: "perf.data", Hostname: l.f.Hostname, Release: l.f.Release, Arch: l.f.Arch, KernelBuildID: kernelID,
+		Format: "perf.data", Hostname: l.f.Hostname, Release: l.f.Release, Arch: l.f.Arch, KernelBuildID: l.kernelID,
 		CPUs: l.f.CPUs, Command: strings.Join(l.f.Command, " "),
 	})
 	if l.sched != nil && l.sched.unseen > 0 {

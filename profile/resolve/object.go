@@ -18,16 +18,18 @@ const vdsoPath = "[vdso]"
 // An object is a file that was mapped, with its functions, or the code that a
 // runtime made.
 type object struct {
-	path    string
-	module  string // how frames call it
-	buildID string
-	opened  bool
-	jit     bool
-	loads   loads
-	table   table
-	frames  map[uint64]profile.FrameID // by offset
-	named   map[*sym]profile.FrameID   // by symbol
-	starts  *unwind.Index              // where functions begin, of one without a symbol table
+	path       string
+	module     string // how frames call it
+	buildID    string
+	opened     bool
+	jit        bool
+	loads      loads
+	table      table
+	frames     map[uint64]profile.FrameID // by offset
+	named      map[*sym]profile.FrameID   // by symbol
+	starts     *unwind.Index              // where functions begin, of one without a symbol table
+	unwind     *unwind.Tables
+	unwindRead bool
 }
 
 // object returns the object of a path and build ID. Memory without a file

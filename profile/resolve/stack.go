@@ -37,6 +37,9 @@ func (l *loader) forget() {
 // looked up at once.
 func (l *loader) stack(r *perfdata.Record) profile.StackID {
 	p := l.on(r).proc
+	if l.copied != nil && r.UserABI != 0 && len(r.UserStack) > 0 {
+		return l.copiedStack(p, r)
+	}
 	kind := modes[r.Misc&perfdata.MiscCPUMode]
 	if l.f.Attrs[r.Attr].SampleType&perfdata.SampleCallchain == 0 {
 		if r.IP == 0 {

@@ -84,18 +84,17 @@ func (a Arch) Regs(mask uint64, values []uint64) (r Regs, ok bool) {
 		switch a {
 		case X86_64:
 			if bit < len(x86Order) && x86Order[bit] >= 0 {
-				if n := uint64(x86Order[bit]); n == x86RA {
+				n := uint64(x86Order[bit])
+				if n == x86RA {
 					r.PC, pc = v, true
-				} else {
-					r.set(n, v)
 				}
+				r.set(n, v) // entries of the linkage table are told apart by it
 			}
 		case ARM64:
 			if bit == armPC {
 				r.PC, pc = v, true
-			} else if bit < armPC {
-				r.set(uint64(bit), v)
 			}
+			r.set(uint64(bit), v)
 		}
 	}
 	_, sp := r.get(a.sp())

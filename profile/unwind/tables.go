@@ -80,8 +80,9 @@ func load(f *elf.File, name string) (reader, bool) {
 	return reader{order: f.ByteOrder, b: b, addr: s.Addr, wide: f.Class == elf.ELFCLASS64}, true
 }
 
-// Open reads the tables of an ELF file.
-func Open(r io.ReaderAt) (t *Tables, err error) {
+// Open reads the tables of an ELF file, and .debug_frame of its debug file if it
+// has none itself. debug may be nil.
+func Open(r, debug io.ReaderAt) (t *Tables, err error) {
 	defer broken(&err)
 	f, err := elf.NewFile(r)
 	if err != nil {
@@ -91,7 +92,13 @@ func Open(r io.ReaderAt) (t *Tables, err error) {
 	if x, ok := load(f, ".eh_frame"); ok {
 		t.eh = section{reader: x, isEH: true, cies: map[int]*cie{}}
 	}
-	if x, ok := load(f, ".debug_frame"); ok {
+	x, ok := load(f, ".debug_frame")
+	if !ok && debug != nil {
+		if d, err := elf.NewFile(debug); err == nil {
+			x, ok = load(d, ".debug_frame")
+		}
+	}
+	if ok {
 		t.debug = section{reader: x, cies: map[int]*cie{}}
 		t.debugIdx = t.debug.entries()
 	}

@@ -57,7 +57,7 @@ func (u *Unwinder) Unwind(list []uint64, regs Regs, stack []byte) []uint64 {
 	if most <= 0 {
 		most = 512
 	}
-	if regs.PC == 0 {
+	if regs.PC < firstPage {
 		return list
 	}
 	list = append(list, regs.PC)
@@ -80,7 +80,7 @@ func (u *Unwinder) Unwind(list []uint64, regs Regs, stack []byte) []uint64 {
 			interrupted = false
 			ok = w.fallback(u.Arch)
 		}
-		if !ok || w.regs.PC == 0 {
+		if !ok || w.regs.PC < firstPage {
 			return list
 		}
 		at := w.regs.PC
@@ -91,6 +91,9 @@ func (u *Unwinder) Unwind(list []uint64, regs Regs, stack []byte) []uint64 {
 	}
 	return list
 }
+
+// firstPage is where nothing is ever mapped: a return address there ends a stack.
+const firstPage = 4096
 
 // trampoline says that an address is where a handler of signals returns to: it
 // was never called, so that what is before it is another function.
