@@ -19,13 +19,13 @@ import (
 func newTrace(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trace",
-		Short: "Read trace.dat: latencies with their story, counts, events",
+		Short: "Read trace.dat: latencies with their story, critical paths, utilisation, timeline",
 		Long: `Trace reads what trace-cmd record and 'ringside probe run' write: trace.dat of
 version 6 and 7, compressed or not, with instances. trace-cmd is not needed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newTraceLatency(s), newTraceSummary(s), newTraceReport(s))
+	c.AddCommand(newTraceLatency(s), newTraceSummary(s), newTraceReport(s), newTraceUsage(s), newTracePath(s), newTraceGraph(s))
 	return c
 }
 
@@ -67,6 +67,11 @@ func buffer(f *tracedat.File, name string) (*tracedat.Buffer, error) {
 
 func headOfTrace(schema string, f *tracedat.File, b *tracedat.Buffer) render.TraceHead {
 	return render.TraceHead{Schema: schema, Kernel: f.Uname, Clock: b.Clock, Buffer: b.Name, Problems: slices.Clone(f.Problems)}
+}
+
+// lose says in a head what a buffer does not have.
+func lose(h *render.TraceHead, loss tracedat.Loss) {
+	h.Lost, h.Gaps, h.Problems = loss.Events, loss.Gaps, append(h.Problems, loss.Problems...)
 }
 
 // wants makes a filter by number out of one by name.
@@ -112,7 +117,7 @@ func newTraceLatency(s Streams) *cobra.Command {
 			}
 			doc := render.TraceLatency{TraceHead: headOfTrace(render.TraceLatencySchemaID, f, b), Kinds: a.Result()}
 			doc.Begin, doc.Span, doc.Events = a.First, time.Duration(a.Last-a.First), a.Events
-			doc.Lost, doc.Gaps, doc.Problems = loss.Events, loss.Gaps, append(doc.Problems, loss.Problems...)
+			lose(&doc.TraceHead, loss)
 			for k, l := range doc.Kinds {
 				if len(kinds) > 0 && !slices.Contains(kinds, k) {
 					delete(doc.Kinds, k)

@@ -42,7 +42,12 @@ var rooms = []struct {
 	{"profile/costs", []string{"profile"}},
 	{"profile/flame", []string{"profile", "profile/compare"}},
 	{"probe", nil},
+	{"trace/internal/tracetest", []string{"trace/event", "trace/tracedat"}},
 	{"trace/sched", []string{"trace/event"}},
+	{"trace/usage", []string{"trace/event", "trace/sched"}},
+	{"trace/path", []string{"trace/event", "trace/sched"}},
+	{"trace/graph", []string{"trace/event", "probe"}},
+	{"trace/timeline", []string{"trace/event", "trace/sched"}},
 	{"trace/latency", []string{"trace/event", "trace/sched", "probe"}},
 	{"probe/tracefs", []string{"probe"}},
 	{"probe/perfevent", []string{"probe", "probe/tracefs"}},
@@ -69,7 +74,7 @@ var rooms = []struct {
 	{"internal/recording", []string{"profile", "profile/costs", "profile/convert", "profile/flame", "profile/compare", "trace/event", "trace/tracedat", "trace/latency"}},
 	{"internal/recordingjob", []string{"internal/record", "internal/recording", "internal/child", "artefact"}},
 	{"internal/triage", []string{"internal/recording", "vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/render", []string{"internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/render", []string{"internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
@@ -77,7 +82,7 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/recording", "internal/child", "internal/recordingjob", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
-		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/report", "trace/latency", "trace/sched",
+		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/report", "trace/latency", "trace/sched", "trace/usage", "trace/path", "trace/graph", "trace/timeline",
 		"probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
@@ -89,7 +94,7 @@ var rooms = []struct {
 }
 
 // libraries are the rooms that stay free of the product.
-var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "trace/printfmt", "trace/report", "profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "probe", "trace/latency", "trace/sched", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
+var libraries = []string{"klog", "artefact", "similar", "crash", "owner", "insn", "diagnose", "bundle", "trace/tracedat", "trace/event", "trace/printfmt", "trace/report", "profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "probe", "trace/latency", "trace/sched", "trace/usage", "trace/path", "trace/graph", "trace/timeline", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune", "symbol/btf", "symbol/orc", "symbol/kallsyms", "vmcore/dump", "vmcore/kernel", "vmcore/unwind", "vmcore/object", "vmcore", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter"}
 
 // outside is what a library leaves to its callers: files and networks, logging,
 // databases, programs, flags.

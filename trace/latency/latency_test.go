@@ -2,11 +2,7 @@ package latency
 
 import (
 	"bytes"
-	"encoding/binary"
-	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,107 +10,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ulikunitz/xz"
-
 	"ringside/trace/event"
-	"ringside/trace/tracedat"
+	"ringside/trace/internal/tracetest"
 )
-
-// stream makes records of events by name.
-type stream struct {
-	t       testing.TB
-	catalog *event.Catalog
-}
-
-// newStream knows events: "system:name" with fields, each of 4 bytes but where a
-// size is given, as "comm/16".
-func newStream(t testing.TB, events map[string]string) *stream {
-	c := event.NewCatalog(event.Layout{LongSize: 8})
-	id := 0
-	for name, fields := range events {
-		id++
-		system, name, _ := strings.Cut(name, ":")
-		text := fmt.Sprintf("name: %s\nID: %d\nformat:\n\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n\tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\n", name, id)
-		at := 8
-		for _, f := range strings.Fields(fields) {
-			f, size, found := strings.Cut(f, "/")
-			n := 4
-			if found {
-				n, _ = strconv.Atoi(size)
-			}
-			if n > 8 {
-				text += fmt.Sprintf("\tfield:char %s[%d];\toffset:%d;\tsize:%d;\tsigned:0;\n", f, n, at, n)
-			} else {
-				text += fmt.Sprintf("\tfield:int %s;\toffset:%d;\tsize:%d;\tsigned:1;\n", f, at, n)
-			}
-			at += n
-		}
-		c.AddFormat(system, text+"\nprint fmt: \"\"\n")
-	}
-	return &stream{t, c}
-}
-
-// record makes an event; values are "field=value".
-func (s *stream) record(at uint64, cpu, pid, flags int, name string, values ...any) *event.Record {
-	system, short, _ := strings.Cut(name, ":")
-	f := s.catalog.Format(system, short)
-	if f == nil {
-		s.t.Fatalf("no event %q", name)
-	}
-	b := make([]byte, f.Fields[len(f.Fields)-1].Offset+f.Fields[len(f.Fields)-1].Size)
-	b[2] = byte(flags)
-	binary.LittleEndian.PutUint32(b[4:], uint32(pid))
-	for i := 0; i < len(values); i += 2 {
-		fd := f.Field(values[i].(string))
-		switch v := values[i+1].(type) {
-		case string:
-			copy(b[fd.Offset:fd.Offset+fd.Size], v)
-		case int:
-			if fd.Size == 8 {
-				binary.LittleEndian.PutUint64(b[fd.Offset:], uint64(v))
-			} else {
-				binary.LittleEndian.PutUint32(b[fd.Offset:], uint32(v))
-			}
-		}
-	}
-	return &event.Record{Time: at, CPU: cpu, Format: f, Data: b}
-}
-
-var schedEvents = map[string]string{
-	"sched:sched_switch":         "prev_comm/16 prev_pid prev_state/8 next_comm/16 next_pid",
-	"sched:sched_wakeup":         "comm/16 pid",
-	"sched:sched_waking":         "comm/16 pid",
-	"sched:sched_process_fork":   "parent_pid child_pid",
-	"cgroup:cgroup_attach_task":  "dst_id/8 pid dst_path/32",
-	"irq:irq_handler_entry":      "irq name/16",
-	"irq:irq_handler_exit":       "irq",
-	"irq:softirq_raise":          "vec",
-	"irq:softirq_entry":          "vec",
-	"irq:softirq_exit":           "vec",
-	"preemptirq:irq_disable":     "caller_offs parent_offs",
-	"preemptirq:irq_enable":      "caller_offs parent_offs",
-	"preemptirq:preempt_disable": "caller_offs parent_offs",
-	"preemptirq:preempt_enable":  "caller_offs parent_offs",
-	"raw_syscalls:sys_enter":     "id/8",
-	"raw_syscalls:sys_exit":      "id/8",
-	"syscalls:sys_enter_read":    "fd",
-	"syscalls:sys_exit_read":     "ret",
-	"lock:contention_begin":      "lock_addr/8 flags",
-	"lock:contention_end":        "lock_addr/8 ret",
-	"block:block_rq_issue":       "dev sector/8 rwbs/16",
-	"block:block_rq_complete":    "dev sector/8 rwbs/16",
-}
 
 // A task is woken, waits while another has its CPU, runs, is preempted and runs
 // again: two waits, of which one was a wake-up, with their story.
 func TestStory(t *testing.T) {
-	e := newStream(t, schedEvents)
-	a := New(e.catalog, Options{})
+	e := tracetest.New(t, tracetest.Events())
+	a := New(e.Catalog, Options{})
 	change := func(at uint64, prev string, prevPID, state int, next string, nextPID int) {
-		a.Add(e.record(at, 1, prevPID, 0, "sched:sched_switch", "prev_comm", prev, "prev_pid", prevPID, "prev_state", state, "next_comm", next, "next_pid", nextPID))
+		a.Add(e.Record(at, 1, prevPID, 0, "sched:sched_switch", "prev_comm", prev, "prev_pid", prevPID, "prev_state", state, "next_comm", next, "next_pid", nextPID))
 	}
 	wake := func(at uint64, comm string, pid, by int) {
-		a.Add(e.record(at, 0, by, 0, "sched:sched_wakeup", "comm", comm, "pid", pid))
+		a.Add(e.Record(at, 0, by, 0, "sched:sched_wakeup", "comm", comm, "pid", pid))
 	}
 	change(1000, "swapper", 0, 0, "hog", 7)
 	wake(2000, "job", 9, 7)
@@ -141,11 +50,11 @@ func TestStory(t *testing.T) {
 
 // Each kind out of its two events, with what it was.
 func TestKinds(t *testing.T) {
-	e := newStream(t, schedEvents)
-	e.catalog.AddSymbols("ffffffff81000000 T _stext\nffffffff81000100 T spin\n")
-	a := New(e.catalog, Options{})
+	e := tracetest.New(t, tracetest.Events())
+	e.Catalog.AddSymbols("ffffffff81000000 T _stext\nffffffff81000100 T spin\n")
+	a := New(e.Catalog, Options{})
 	add := func(at uint64, cpu, pid, flags int, name string, values ...any) {
-		a.Add(e.record(at, cpu, pid, flags, name, values...))
+		a.Add(e.Record(at, cpu, pid, flags, name, values...))
 	}
 	add(100, 0, 5, 0, "cgroup:cgroup_attach_task", "pid", 5, "dst_path", "/box")
 	add(110, 0, 5, 0, "sched:sched_process_fork", "parent_pid", 5, "child_pid", 6)
@@ -195,16 +104,10 @@ func TestKinds(t *testing.T) {
 func FuzzAdd(f *testing.F) {
 	f.Add([]byte("\x01\x02\x03\x04 any bytes at all, some of which are numbers of tasks"))
 	f.Add(bytes.Repeat([]byte{3, 0, 7, 0, 0, 0, 0, 0xff, 0xff, 0xff}, 60))
-	e := newStream(f, schedEvents)
-	formats := e.catalog.Formats()
+	e := tracetest.New(f, tracetest.Events())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		a := New(e.catalog, Options{Worst: 3})
-		for len(data) > 8 {
-			format := formats[int(data[0])%len(formats)]
-			n := min(len(data), 4+int(data[1])%80)
-			a.Add(&event.Record{Time: uint64(data[2]) << (data[3] % 64), CPU: int(int8(data[4])), Format: format, Data: data[4:n]})
-			data = data[n:]
-		}
+		a := New(e.Catalog, Options{Worst: 3})
+		e.Random(data, a.Add)
 		for kind, l := range a.Result() {
 			if l.P50 < 0 || l.P50 > l.P99 || l.P99 > l.Max || len(l.Worst) > 3 {
 				t.Errorf("%s: %+v", kind, l)
@@ -222,41 +125,17 @@ var (
 // as many waits, and the same percentiles within the bucket and the
 // microsecond to which the report is rounded.
 func TestCorpus(t *testing.T) {
-	dir := os.Getenv("RINGSIDE_CORPUS")
-	if dir == "" {
-		t.Skip("SKIPPED: RINGSIDE_CORPUS is not set")
-	}
 	for _, name := range []string{"sched_v6", "guest-sched_v7"} {
 		t.Run(name, func(t *testing.T) {
-			data, err := os.ReadFile(filepath.Join(dir, "trace", name+".dat"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			f, err := tracedat.Open(bytes.NewReader(data), int64(len(data)))
-			if err != nil {
-				t.Fatal(err)
-			}
+			f, text := tracetest.Corpus(t, name)
 			a := New(f.Catalog, Options{})
 			if _, err := f.Buffers[0].Each(nil, func(r *event.Record) bool { a.Add(r); return true }); err != nil {
 				t.Fatal(err)
 			}
 			got := a.Result()[RunQueue]
-			packed, err := os.Open(filepath.Join(dir, "trace", name+".report.txt.xz"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer packed.Close()
-			x, err := xz.NewReader(packed)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var text bytes.Buffer
-			if _, err := text.ReadFrom(x); err != nil {
-				t.Fatal(err)
-			}
 			waits := map[string]int64{}
 			var want []int64
-			for row := range strings.Lines(text.String()) {
+			for row := range strings.Lines(text) {
 				us := func(m []string) int64 {
 					s, _ := strconv.ParseInt(m[2], 10, 64)
 					u, _ := strconv.ParseInt(m[3], 10, 64)
