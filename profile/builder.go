@@ -248,7 +248,7 @@ func (b *Builder) Profile() *Profile {
 			p.Cells[i].Slice -= int64(origin)
 		}
 		p.Start = origin * p.SliceWidth
-		p.Duration = b.last - p.Start
+		p.Duration = b.last - b.first
 	} else {
 		p.SliceWidth = 0
 	}

@@ -39,7 +39,7 @@ func TestBuilderKeepsSums(t *testing.T) {
 			if i > 0 && p.Cells[i-1].Slice > c.Slice {
 				t.Fatalf("limit %d: cell %d is of an earlier slice than the one before it", limit, i)
 			}
-			if uint64(c.Slice)*p.SliceWidth > p.Duration {
+			if uint64(c.Slice)*p.SliceWidth > p.Duration+p.SliceWidth {
 				t.Fatalf("limit %d: cell %d begins after the recording's end", limit, i)
 			}
 		}

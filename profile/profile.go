@@ -151,7 +151,7 @@ type Profile struct {
 	// Cells are sorted by slice, stack and label; no two have all three equal.
 	Cells []Cell
 	// Start is when slice 0 begins, in ns of the recording's clock: at or at most
-	// a slice before the first sample. Duration is the ns from it to the last
+	// a slice before the first sample. Duration is the ns from the first to the last
 	// sample. Both are 0 when samples have no time.
 	Start    uint64
 	Duration uint64

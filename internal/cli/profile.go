@@ -30,7 +30,7 @@ that were recorded, checked by build ID; perf is not needed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newProfileFlame(s), newProfileTop(s), newProfileDiff(s), newProfileExport(s))
+	c.AddCommand(newProfileFlame(s), newProfileTop(s), newProfileTree(s), newProfileDiff(s), newProfileExport(s))
 	return c
 }
 
@@ -110,13 +110,14 @@ func warnOf(s Streams, p *profile.Profile) {
 func newProfileFlame(s Streams) *cobra.Command {
 	var o profileFlags
 	var out output
-	var title string
+	var title, format string
 	c := &cobra.Command{
 		Use:   "flame FILE",
 		Short: "Draw a flame graph: one HTML page that needs nothing else",
 		Long: `Flame draws a profile as one HTML page that opens anywhere. In it: search, zoom,
 callers first, by module, by task, CPU, cgroup and window of time, a heat map of
-fractions of seconds, a table, all by keyboard too.
+fractions of seconds, a table, all by keyboard too. To a file that ends in .svg it
+draws a still picture for documents and tickets.
 
 With --of offcpu the weight is the time that tasks were off their CPU, by the stack
 with which they left; with --of wakeup, the time they waited, by who woke them.
@@ -125,6 +126,12 @@ Both need sched:sched_switch (and sched:sched_wakeup) recorded with call chains.
   ringside profile flame --of offcpu sched.data -o offcpu.html`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if format == "" && strings.HasSuffix(out.path, ".svg") {
+				format = "svg"
+			}
+			if !slices.Contains([]string{"", "html", "svg"}, format) {
+				return usagef("--format %s: use html or svg", format)
+			}
 			p, err := o.load(c.Context(), args[0])
 			if err != nil {
 				return err
@@ -140,13 +147,18 @@ Both need sched:sched_switch (and sched:sched_wakeup) recorded with call chains.
 					title = p.Events[event].Name + " – " + title
 				}
 			}
+			draw := flame.Write
+			if format == "svg" {
+				draw = flame.WriteSVG
+			}
 			return out.write(s, func(w io.Writer, _ render.Style) error {
-				return flame.Write(w, p, flame.Options{Title: title, Event: event})
+				return draw(w, p, flame.Options{Title: title, Event: event})
 			})
 		},
 	}
 	o.register(c)
 	c.Flags().StringVarP(&out.path, "output", "o", "", "write to `FILE` instead of standard output")
+	c.Flags().StringVar(&format, "format", "", "html, a page to work with; svg, a still picture for documents; default: by the name of the output, else html")
 	c.Flags().StringVar(&title, "title", "", "`TEXT` above the picture")
 	return c
 }

@@ -52,7 +52,7 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 		return nil, usage(err)
 	}
 	defer end()
-	p, err := resolve.Load(ctx, f, resolve.Options{Limits: profile.Limits{Cells: 120_000}, Kind: kind, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap})
+	p, err := resolve.Load(ctx, f, resolve.Options{Limits: profile.Limits{Cells: 300_000}, Kind: kind, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap})
 	if err != nil && p == nil {
 		return nil, usagef("%s: %w", path, err)
 	}

@@ -38,6 +38,7 @@ var published = []Published{
 	{"probe-report.v1.json", render.ProbeReportSchemaID, "ringside probe run --json", reflect.TypeFor[render.ProbeReport]()},
 	{"tune.v1.json", render.TuningSchemaID, "ringside tune --json", reflect.TypeFor[render.Tuning]()},
 	{"profile-diff.v1.json", render.ProfileDiffSchemaID, "ringside profile diff --json", reflect.TypeFor[render.ProfileDiff]()},
+	{"profile-tree.v1.json", render.ProfileTreeSchemaID, "ringside profile tree --json", reflect.TypeFor[render.ProfileTree]()},
 	{"profile-top.v1.json", render.ProfileTopSchemaID, "ringside profile top --json", reflect.TypeFor[render.ProfileTop]()},
 	{"push.v1.json", render.PushSchemaID, "ringside push --json", reflect.TypeFor[render.Push]()},
 	{"signature-pairs.v1.json", render.PairsSchemaID, "ringside signature suggestions, merge, keep-apart, links and undo --json", reflect.TypeFor[render.Pairs]()},

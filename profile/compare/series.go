@@ -135,8 +135,8 @@ func (t *table) sum(n, first int, p *profile.Profile, event int) {
 	replicates := len(s.whole)
 	parts := int64(batches)
 	last := int64(1)
-	if p.SliceWidth > 0 {
-		last = int64(p.Duration/p.SliceWidth) + 1
+	if n := len(p.Cells); p.SliceWidth > 0 && n > 0 {
+		last = p.Cells[n-1].Slice + 1
 	}
 	if last < batches {
 		// Too short to be cut, or without time.

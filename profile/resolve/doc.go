@@ -26,10 +26,11 @@
 //   - Entries of the procedure linkage table are "name@plt"; with .plt.sec they
 //     are those of it.
 //   - C++ and Rust names are demangled, without parameters.
-//   - A frame of an object without a symbol there has no name. Its address is
-//     where the function begins, if .eh_frame_hdr tells it. Pictures and folded
+//   - A frame of an object without a symbol there has no name. Pictures and folded
 //     stacks call it by its object, "[libc.so.6]"; what is mapped nowhere is
-//     "[unknown]".
+//     "[unknown]". All such of an object are one frame: told apart by address they
+//     would be more stacks than anything can be said of, and time would have to
+//     give way to them.
 //   - Code in memory without a file is of "/tmp/perf-PID.map", whether a runtime
 //     has written that or not.
 //   - The kernel's module is "[kernel.kallsyms]", a module's is "[name]".

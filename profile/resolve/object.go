@@ -27,7 +27,6 @@ type object struct {
 	table      table
 	frames     map[uint64]profile.FrameID // by offset
 	named      map[*sym]profile.FrameID   // by symbol
-	starts     *unwind.Index              // where functions begin, of one without a symbol table
 	unwind     *unwind.Tables
 	unwindRead bool
 }
@@ -87,9 +86,6 @@ func (l *loader) open(o *object, p *process) {
 		return
 	}
 	o.loads, o.table = loads, t
-	if x, err := unwind.OpenIndex(file); err == nil {
-		o.starts = x
-	}
 }
 
 // files opens an object, and its debug file where there is one. A debug file
@@ -122,18 +118,6 @@ func (l *loader) files(o *object) (file, debug File) {
 		return debug, nil
 	}
 	return file, debug
-}
-
-// function is what an address without a name is called by: where its function
-// begins, as far as that is known. It keeps one function one frame.
-func (o *object) function(off uint64) uint64 {
-	at := o.loads.address(off)
-	if o.starts != nil {
-		if start, ok := o.starts.Start(at); ok {
-			return start
-		}
-	}
-	return at
 }
 
 // sameID compares build IDs; one may be filled up with zeros to 20 bytes.

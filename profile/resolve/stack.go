@@ -164,7 +164,8 @@ func (o *object) frame(b *profile.Builder, off uint64) profile.FrameID {
 	f := profile.Frame{Module: o.module}
 	s, ok := o.table.find(off)
 	if !ok {
-		f.Addr = o.function(off)
+		// One frame for all of the object that has no name: what the addresses tell
+		// apart would be more stacks than anything can be said of.
 		return b.Frame(f)
 	}
 	if id, ok := o.named[s]; ok {
