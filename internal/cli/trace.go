@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -12,6 +14,7 @@ import (
 
 	"ringside/internal/render"
 	"ringside/trace/event"
+	"ringside/trace/ftracetext"
 	"ringside/trace/latency"
 	"ringside/trace/tracedat"
 )
@@ -21,7 +24,8 @@ func newTrace(s Streams) *cobra.Command {
 		Use:   "trace",
 		Short: "Read trace.dat: latencies with their story, critical paths, utilisation, timeline",
 		Long: `Trace reads what trace-cmd record and 'ringside probe run' write: trace.dat of
-version 6 and 7, compressed or not, with instances. trace-cmd is not needed.`,
+version 6 and 7, compressed or not, with instances. trace-cmd is not needed. The
+text that tracefs or trace-cmd report prints is read too, as far as it goes.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -29,23 +33,62 @@ version 6 and 7, compressed or not, with instances. trace-cmd is not needed.`,
 	return c
 }
 
-// openTrace opens a recording.
+// openTrace opens a recording. Text of ftrace or of trace-cmd report is made into
+// one, in a file that nobody else sees.
 func openTrace(path string) (*tracedat.File, func(), error) {
 	r, err := os.Open(path)
 	if err != nil {
 		return nil, nil, usage(err)
 	}
-	st, err := r.Stat()
-	if err != nil {
-		r.Close()
-		return nil, nil, usage(err)
-	}
-	f, err := tracedat.Open(r, st.Size())
+	f, end, err := readTrace(r)
 	if err != nil {
 		r.Close()
 		return nil, nil, usagef("%s: %w", path, err)
 	}
-	return f, func() { r.Close() }, nil
+	return f, func() { end(); r.Close() }, nil
+}
+
+func readTrace(r *os.File) (*tracedat.File, func(), error) {
+	head := make([]byte, 64<<10)
+	n, err := r.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, nil, err
+	}
+	if !ftracetext.Is(head[:n]) {
+		st, err := r.Stat()
+		if err != nil {
+			return nil, nil, err
+		}
+		f, err := tracedat.Open(r, st.Size())
+		return f, func() {}, err
+	}
+	made, err := os.CreateTemp("", "ringside-*.dat")
+	if err != nil {
+		return nil, nil, err
+	}
+	end := func() { made.Close(); os.Remove(made.Name()) }
+	f, err := fromText(r, made)
+	if err != nil {
+		end()
+		return nil, nil, err
+	}
+	return f, end, nil
+}
+
+func fromText(text io.Reader, made *os.File) (*tracedat.File, error) {
+	stats, err := ftracetext.Convert(made, text)
+	if err != nil {
+		return nil, err
+	}
+	st, err := made.Stat()
+	if err != nil {
+		return nil, err
+	}
+	f, err := tracedat.Open(made, st.Size())
+	if err == nil && stats.Others > 0 {
+		f.Problems = append(f.Problems, fmt.Sprintf("%d lines are no events", stats.Others))
+	}
+	return f, err
 }
 
 // buffer finds a buffer by its name; without one, the first that has events.

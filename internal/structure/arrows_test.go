@@ -32,6 +32,7 @@ var rooms = []struct {
 	{"trace/event", nil},
 	{"trace/tracedat", []string{"trace/event"}},
 	{"trace/printfmt", []string{"trace/event"}},
+	{"trace/ftracetext", []string{"trace/event"}},
 	{"trace/report", []string{"trace/event", "trace/printfmt"}},
 	{"profile", nil},
 	{"profile/convert", []string{"profile"}},
@@ -82,7 +83,7 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/recording", "internal/child", "internal/recordingjob", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
-		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/report", "trace/latency", "trace/sched", "trace/usage", "trace/path", "trace/graph", "trace/timeline",
+		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/ftracetext", "trace/report", "trace/latency", "trace/sched", "trace/usage", "trace/path", "trace/graph", "trace/timeline",
 		"probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
