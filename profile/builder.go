@@ -73,6 +73,9 @@ func (b *Builder) Frame(f Frame) FrameID {
 	return id
 }
 
+// FrameOf returns the frame with an ID.
+func (b *Builder) FrameOf(id FrameID) *Frame { return &b.p.Frames[id] }
+
 // Push returns the stack that is caller's with f on top of it.
 func (b *Builder) Push(caller StackID, f FrameID) StackID {
 	key := uint64(uint32(caller))<<32 | uint64(uint32(f))

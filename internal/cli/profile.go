@@ -30,7 +30,7 @@ that were recorded, checked by build ID; perf is not needed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newProfileFlame(s), newProfileTop(s), newProfileTree(s), newProfileDiff(s), newProfileExport(s))
+	c.AddCommand(newProfileFlame(s), newProfileTop(s), newProfileTree(s), newProfileAnnotate(s), newProfileDiff(s), newProfileExport(s))
 	return c
 }
 

@@ -52,7 +52,9 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 		return nil, usage(err)
 	}
 	defer end()
-	p, err := resolve.Load(ctx, f, resolve.Options{Limits: profile.Limits{Cells: 300_000}, Kind: kind, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap})
+	opt := o.resolving()
+	opt.Kind = kind
+	p, err := resolve.Load(ctx, f, opt)
 	if err != nil && p == nil {
 		return nil, usagef("%s: %w", path, err)
 	}
@@ -63,6 +65,11 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 		p.Warnings = append(p.Warnings, err.Error())
 	}
 	return p, nil
+}
+
+// resolving are the options by which addresses become functions.
+func (o *profileFlags) resolving() resolve.Options {
+	return resolve.Options{Limits: profile.Limits{Cells: 300_000}, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap}
 }
 
 // openPerfData opens a recording in any of its forms.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -60,6 +61,9 @@ func TestScript(t *testing.T) {
 		Condition: func(cond string) (bool, error) {
 			if cond == "corpus" { // the real inputs that are too large for the project
 				return os.Getenv("RINGSIDE_CORPUS") != "", nil
+			}
+			if cond == "record" { // perf is here, and may record
+				return exec.Command("perf", "record", "-q", "-e", "cpu-clock", "-o", os.DevNull, "true").Run() == nil, nil
 			}
 			if cond == "root" { // and a kernel that lets it record
 				e, end, missing := engines()

@@ -150,6 +150,15 @@ func (k *kernelTable) Find(addr uint64) (name, module string, ok bool) {
 	return k.name(s), k.module(s), true
 }
 
+// Extent says where the function at an address begins and ends.
+func (k *kernelTable) Extent(addr uint64) (start, end uint64, ok bool) {
+	s, ok := k.find(addr)
+	if !ok {
+		return 0, 0, false
+	}
+	return s.addr, s.end, true
+}
+
 func (k *kernelTable) Address(name string) (uint64, bool) {
 	a, ok := k.marks[name]
 	return a, ok

@@ -73,6 +73,7 @@ type loader struct {
 	missing      map[string]bool
 	values       map[uint64]uint64
 	sched        *sched
+	watch        *watch // nil but for Annotate
 	copied       *stacks         // nil where none were copied
 	nowhere      profile.FrameID // of addresses that are mapped nowhere
 	nowhereKnown bool
@@ -87,9 +88,15 @@ func Load(ctx context.Context, f *perfdata.File, opt Options) (*profile.Profile,
 			return nil, err
 		}
 	}
+	err := l.load(ctx)
+	return l.b.Profile(), err
+}
+
+// load takes all records.
+func (l *loader) load(ctx context.Context) error {
 	n := 0
 	var failed error
-	for r, err := range f.Records() {
+	for r, err := range l.f.Records() {
 		if err != nil {
 			failed = err
 			break
@@ -101,7 +108,7 @@ func Load(ctx context.Context, f *perfdata.File, opt Options) (*profile.Profile,
 		l.record(r)
 	}
 	l.finish()
-	return l.b.Profile(), failed
+	return failed
 }
 
 func newLoader(f *perfdata.File, opt Options) *loader {
@@ -275,13 +282,21 @@ func (l *loader) event(attr int) int {
 func (l *loader) sample(r *perfdata.Record) {
 	stack := l.stack(r)
 	if len(r.Members) == 0 {
-		l.count(r, stack, l.label(r, r.Attr), int64(min(r.Period, 1<<62)))
+		weight := int64(min(r.Period, 1<<62))
+		if l.watch != nil {
+			l.watch.sample(l, r, r.Attr, weight)
+		}
+		l.count(r, stack, l.label(r, r.Attr), weight)
 		return
 	}
 	for _, m := range r.Members {
 		if d := m.Value - l.values[m.ID]; d != 0 {
 			l.values[m.ID] = m.Value
-			l.count(r, stack, l.label(r, m.Attr), int64(min(d, 1<<62)))
+			weight := int64(min(d, 1<<62))
+			if l.watch != nil {
+				l.watch.sample(l, r, m.Attr, weight)
+			}
+			l.count(r, stack, l.label(r, m.Attr), weight)
 		}
 	}
 }
