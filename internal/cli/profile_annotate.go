@@ -265,11 +265,15 @@ func (o *profileFlags) kernelCode(fn *resolve.Function) ([]byte, uint64, error) 
 	if o.vmlinux != "" {
 		name = o.vmlinux
 	}
-	f, err := elf.Open(name)
+	r, err := os.Open(name)
 	if err != nil {
 		return nil, addr, fmt.Errorf("the kernel's code is not at hand (%w): give its vmlinux with --vmlinux", err)
 	}
-	defer f.Close()
+	defer r.Close()
+	f, err := elf.NewFile(r)
+	if err != nil {
+		return nil, addr, fmt.Errorf("%s: %w", name, err)
+	}
 	if o.vmlinux != "" {
 		syms, err := f.Symbols()
 		if err != nil {

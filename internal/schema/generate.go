@@ -74,7 +74,11 @@ func (g *generator) value(t reflect.Type) (Object, error) {
 	case reflect.String:
 		return g.text(t)
 	case reflect.Slice:
-		items, err := g.value(t.Elem())
+		elem := t.Elem()
+		if elem.Kind() == reflect.Pointer {
+			elem = elem.Elem() // of a tree: no list of ours has a null in it
+		}
+		items, err := g.value(elem)
 		return Object{{"type", "array"}, {"items", items}}, err
 	case reflect.Map:
 		if t.Key().Kind() != reflect.String {

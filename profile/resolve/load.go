@@ -73,7 +73,7 @@ type loader struct {
 	missing      map[string]bool
 	values       map[uint64]uint64
 	sched        *sched
-	watch        *watch // nil but for Annotate
+	watch        *watch          // nil but for Annotate
 	copied       *stacks         // nil where none were copied
 	nowhere      profile.FrameID // of addresses that are mapped nowhere
 	nowhereKnown bool
