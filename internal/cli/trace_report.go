@@ -49,6 +49,7 @@ host and its guests, are merged; each line then begins with its file's name.`,
 	c.Flags().StringVar(&name, "buffer", "", "only the trace instance `NAME`")
 	c.Flags().StringSliceVar(&only, "events", nil, "only these: a name, system:name or a system")
 	c.Flags().BoolVar(&opt.Nanoseconds, "ns", false, "print nine digits of a second instead of six")
+	c.Flags().BoolVarP(&opt.Latency, "latency", "l", false, "print the context of each event: interrupts off, rescheduling, kind of interrupt, preemption")
 	c.Flags().BoolVar(&opt.Fields, "fields", false, "print the events' fields, name=value, instead of their own words")
 	return c
 }

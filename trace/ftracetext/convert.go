@@ -41,7 +41,7 @@ const (
 // holds the events in memory.
 func Convert(w io.Writer, r io.Reader) (Stats, error) {
 	c := &converter{
-		kinds: map[string]*eventKind{}, buffers: map[string]map[int]*pages{}, comms: map[int]string{}, symbols: map[string]uint64{},
+		kinds: map[string]*eventKind{}, buffers: map[string]map[int]*pages{}, comms: map[int]string{}, symbols: map[string]uint64{}, stacks: map[int][]string{},
 	}
 	in := bufio.NewReaderSize(r, maxLine)
 	for {
@@ -74,6 +74,7 @@ type converter struct {
 	buffers map[string]map[int]*pages // by name and CPU
 	comms   map[int]string
 	symbols map[string]uint64
+	stacks  map[int][]string // what each task is in, of function_graph
 	cpus    int
 	total   int
 	ticks   bool
@@ -114,9 +115,18 @@ func (c *converter) add(s []byte) error {
 	}
 	c.cpus = max(c.cpus, l.cpu+1)
 	c.ticks = c.ticks || l.ticks
-	c.stats.Events++
-	c.pages(l.buffer, l.cpu).add(l.time, c.encode(k, &l))
+	if bytes.HasPrefix(l.name, []byte("funcgraph_")) && c.graph(&l) {
+		return nil
+	}
+	k.parse(l.text)
+	c.put(k, &l)
 	return nil
+}
+
+// put adds an event whose fields were parsed.
+func (c *converter) put(k *eventKind, l *line) {
+	c.stats.Events++
+	c.pages(l.buffer, l.cpu).add(l.time, c.encode(k, l))
 }
 
 // kind returns the kind of event of a name; nil where there are too many.
@@ -142,16 +152,20 @@ func (c *converter) kind(name string) *eventKind {
 	return k
 }
 
-// encode lays an event out as its format says.
-func (c *converter) encode(k *eventKind, l *line) []byte {
-	le := binary.LittleEndian
+// parse finds the fields in an event's text.
+func (k *eventKind) parse(text []byte) {
 	clear(k.values)
 	for _, p := range k.patterns {
-		if match(p, l.text, k.values) {
+		if match(p, text, k.values) {
 			break
 		}
 		clear(k.values)
 	}
+}
+
+// encode lays an event out as its format says.
+func (c *converter) encode(k *eventKind, l *line) []byte {
+	le := binary.LittleEndian
 	b := le.AppendUint16(c.data[:0], uint16(k.id))
 	b = append(b, l.flags, l.depth)
 	b = le.AppendUint32(b, uint32(l.pid))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +148,40 @@ func TestIs(t *testing.T) {
 	}
 }
 
+// TestGraph reads the calls of function_graph: what is printed of them again is
+// what was read.
+func TestGraph(t *testing.T) {
+	const text = `            busy-214   [000]   129.785536: funcgraph_entry:      ! 203.381 us |  mutex_unlock();
+       trace-cmd-212   [001]   129.839685: funcgraph_entry:                   |  vfs_read() {
+       trace-cmd-212   [001]   129.839721: funcgraph_entry:      + 15.183 us  |    apparmor_file_permission();
+       trace-cmd-212   [001]   129.839755: funcgraph_exit:       + 38.808 us  |  }
+       trace-cmd-212   [001]   129.839757: funcgraph_exit:         1.808 us   |}
+`
+	f, stats := open(t, text)
+	if stats.Events != 7 {
+		t.Errorf("%d events, want 7: a leaf is two", stats.Events)
+	}
+	r := report.New(f.Catalog, report.Options{})
+	var got []byte
+	add, flush := report.Leaves(f.Catalog, func(e *report.Event) bool { got = r.Append(got, e); return true })
+	if _, err := f.Buffers[0].Each(nil, add); err != nil {
+		t.Fatal(err)
+	}
+	flush()
+	if want := strings.ReplaceAll(text, " us   |}", " us   |  }"); string(got) != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	exit := f.Catalog.Format("ftrace", "funcgraph_exit")
+	var names []string
+	if _, err := f.Buffers[0].Each(func(id int) bool { return id == exit.ID }, func(r *event.Record) bool {
+		name, _, _ := f.Catalog.Function(exit.Uint("func").Uint(r.Data))
+		names = append(names, name)
+		return true
+	}); err != nil || !slices.Equal(names, []string{"mutex_unlock", "apparmor_file_permission", "vfs_read", ""}) {
+		t.Errorf("%q, %v", names, err)
+	}
+}
+
 func analyse(t *testing.T, f *tracedat.File) map[string]latency.Latency {
 	t.Helper()
 	a := latency.New(f.Catalog, latency.Options{})
@@ -210,6 +245,7 @@ func TestLatency(t *testing.T) {
 func FuzzConvert(f *testing.F) {
 	f.Add([]byte(kernelText))
 	f.Add([]byte("one:               sh-9156  [001]  5.000001: a:                    x=1\nCPU:1 [3 EVENTS DROPPED]\n sh-1 [000] 77: sched_switch: a:b:1 [1] R ==> c:2 [3]\n"))
+	f.Add([]byte("  a-2 [1] 9.1: funcgraph_entry:  |  f() {\n  a-2 [1] 9.2: funcgraph_entry: + 9.183 us |    g();\n  a-2 [1] 9.3: funcgraph_exit: 1.0 us |  }\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var b bytes.Buffer
 		stats, err := Convert(&b, bytes.NewReader(text))

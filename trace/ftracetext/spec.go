@@ -91,6 +91,8 @@ var specs = []spec{
 	{"power", "cpu_idle", []field{{"state", i32}, {"cpu_id", i32}}, []string{"state=%state cpu_id=%cpu_id"}},
 	{"power", "cpu_frequency", []field{{"state", i32}, {"cpu_id", i32}}, []string{"state=%state cpu_id=%cpu_id"}},
 	{"ftrace", "function", []field{{"ip", symbol}, {"parent_ip", symbol}}, []string{"%ip <-- %parent_ip", "%ip <-%parent_ip", "%ip"}},
+	{"ftrace", "funcgraph_entry", []field{{"func", symbol}, {"depth", i32}}, nil}, // parsed by parseCall
+	{"ftrace", "funcgraph_exit", []field{{"func", symbol}, {"depth", i32}, {"calltime", u64}, {"rettime", u64}}, nil},
 	{"ftrace", "print", []field{{"ip", symbol}, {"buf", str}}, []string{"%ip: %buf"}},
 	{"ftrace", "tracing_mark_write", []field{{"buf", str}}, []string{"%buf"}},
 }

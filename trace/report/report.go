@@ -27,6 +27,10 @@ type Options struct {
 	Nanoseconds bool
 	// Ticks prints the time as it is: of a clock that does not count nanoseconds.
 	Ticks bool
+	// Latency prints the columns of latency tracers: less of the task, and whether
+	// interrupts were off, a switch was due, an interrupt was handled and how often
+	// preemption was disabled.
+	Latency bool
 	// Fields prints each event's fields instead of its own words.
 	Fields bool
 }
@@ -51,11 +55,12 @@ type Report struct {
 
 // line is what is known of a format.
 type line struct {
-	format *event.Format
-	name   string // ": name:" and what fills it up
-	pid    event.Number
-	print  *printfmt.Printer
-	plugin func(b []byte, r *Event) []byte
+	format               *event.Format
+	name                 string // ": name:" and what fills it up
+	pid                  event.Number
+	flags, preempt, lock event.Number
+	print                *printfmt.Printer
+	plugin               func(b []byte, r *Event) []byte
 }
 
 // maxTasks bounds what is remembered of tasks, and of functions.
@@ -90,11 +95,7 @@ func (r *Report) Append(b []byte, e *Event) []byte {
 		l = r.line(e.Format)
 		r.last = l
 	}
-	b = r.appendTask(b, int(l.pid.Int(e.Data)))
-	b = append(b, " ["...)
-	b = appendPadded(b, uint64(e.CPU), 3, '0')
-	b = append(b, "] "...)
-	b = r.appendTime(b, e.Time)
+	b = r.appendColumns(b, e, int(l.pid.Int(e.Data)), l)
 	b = append(b, l.name...)
 	start := len(b)
 	switch {
@@ -114,11 +115,7 @@ func (r *Report) Append(b []byte, e *Event) []byte {
 // appendUnknown appends an event that the recording does not describe, of which
 // only the number is known to be.
 func (r *Report) appendUnknown(b []byte, e *Event) []byte {
-	b = r.appendTask(b, -1)
-	b = append(b, " ["...)
-	b = appendPadded(b, uint64(e.CPU), 3, '0')
-	b = append(b, "] "...)
-	b = r.appendTime(b, e.Time)
+	b = r.appendColumns(b, e, -1, &line{})
 	b = append(b, ": [UNKNOWN EVENT]"...)
 	for _, c := range e.Data {
 		const digits = "0123456789abcdef"
@@ -131,7 +128,10 @@ func (r *Report) appendUnknown(b []byte, e *Event) []byte {
 func (r *Report) line(f *event.Format) *line {
 	l := r.formats[f]
 	if l == nil {
-		l = &line{format: f, pid: f.Uint("common_pid"), print: printfmt.New(f, r.catalog)}
+		l = &line{
+			format: f, pid: f.Uint("common_pid"), flags: f.Uint("common_flags"),
+			preempt: f.Uint("common_preempt_count"), lock: f.Uint("common_lock_depth"), print: printfmt.New(f, r.catalog),
+		}
 		l.name = ": " + f.Name + ": "
 		for n := len(f.Name); n < 20; n++ {
 			l.name += " "
@@ -153,11 +153,58 @@ func (r *Report) Problems() []error {
 	return all
 }
 
+// appendColumns appends what is in front of an event's name.
+func (r *Report) appendColumns(b []byte, e *Event, pid int, l *line) []byte {
+	b = r.appendTask(b, pid)
+	if r.opt.Latency {
+		b = append(b, ' ')
+		b = appendPadded(b, uint64(e.CPU), 3, ' ')
+		b = l.appendContext(b, e.Data)
+		b = append(b, ' ')
+		return r.appendTime(b, e.Time)
+	}
+	b = append(b, " ["...)
+	b = appendPadded(b, uint64(e.CPU), 3, '0')
+	b = append(b, "] "...)
+	return r.appendTime(b, e.Time)
+}
+
+// appendContext appends "d.h2.": what the event's common fields say.
+func (l *line) appendContext(b, data []byte) []byte {
+	const irqsOff, noIRQs, needResched, hardIRQ, softIRQ = 1, 2, 4, 8, 16
+	flags, depth := l.flags.Uint(data), l.preempt.Uint(data)
+	pick := func(c byte, yes bool) byte {
+		if yes {
+			return c
+		}
+		return '.'
+	}
+	b = append(b, pick('d', flags&irqsOff != 0), pick('N', flags&needResched != 0), pick('h', flags&hardIRQ != 0))
+	switch {
+	case flags&(hardIRQ|softIRQ) == hardIRQ|softIRQ:
+		b[len(b)-1] = 'H'
+	case flags&softIRQ != 0:
+		b[len(b)-1] = 's'
+	}
+	if flags&(irqsOff|noIRQs) == noIRQs {
+		b[len(b)-3] = 'X'
+	}
+	const digits = "0123456789abcdef"
+	b = append(b, pick(digits[depth&15], depth&15 != 0), pick(digits[depth>>4&15], depth>>4 != 0))
+	if l.lock.Valid() {
+		if v := l.lock.Int(data); v >= 0 {
+			return strconv.AppendInt(b, v, 10)
+		}
+		b = append(b, '.')
+	}
+	return b
+}
+
 // appendTask appends the columns of a task.
 func (r *Report) appendTask(b []byte, pid int) []byte {
 	s, ok := r.tasks[pid]
 	if !ok {
-		s = columns(r.catalog.Comm(pid), pid)
+		s = r.columns(r.catalog.Comm(pid), pid)
 		if len(r.tasks) >= maxTasks {
 			clear(r.tasks)
 		}
@@ -166,9 +213,14 @@ func (r *Report) appendTask(b []byte, pid int) []byte {
 	return append(b, s...)
 }
 
-func columns(comm string, pid int) string {
+func (r *Report) columns(comm string, pid int) string {
 	var b []byte
-	for n := len(comm); n < 16; n++ {
+	width := 16
+	if r.opt.Latency {
+		width = 8
+		comm = comm[:min(len(comm), width)]
+	}
+	for n := len(comm); n < width; n++ {
 		b = append(b, ' ')
 	}
 	b = append(append(b, comm...), '-')
@@ -185,10 +237,10 @@ func (r *Report) learn(pid int, comm []byte) {
 	if len(comm) == 0 || pid == 0 || r.catalog.Knows(pid) {
 		return
 	}
-	if s, ok := r.tasks[pid]; ok && !strings.HasPrefix(s, "           <...>-") {
+	if s, ok := r.tasks[pid]; ok && !strings.HasPrefix(strings.TrimLeft(s, " "), "<...>-") {
 		return
 	}
-	r.tasks[pid] = columns(string(comm), pid)
+	r.tasks[pid] = r.columns(string(comm), pid)
 }
 
 // appendTime appends the column of the time.

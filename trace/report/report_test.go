@@ -14,6 +14,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"ringside/trace/event"
+	"ringside/trace/ftracetext"
 	"ringside/trace/tracedat"
 )
 
@@ -155,3 +156,40 @@ func TestUnknownAndMissed(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// FuzzReport prints whatever opens as a recording.
+func FuzzReport(f *testing.F) {
+	var b bytes.Buffer
+	if _, err := ftracetext.Convert(&b, strings.NewReader(seed)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes(), true)
+	f.Add(b.Bytes()[:b.Len()-5000], false)
+	f.Fuzz(func(t *testing.T, data []byte, latency bool) {
+		file, err := tracedat.Open(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		n := 0
+		for i := range file.Buffers {
+			r := New(file.Catalog, Options{Latency: latency})
+			add, flush := Leaves(file.Catalog, func(e *Event) bool {
+				n += len(r.Append(nil, e))
+				return n < 1<<24
+			})
+			if _, err := file.Buffers[i].Each(nil, add); err == nil {
+				flush()
+			}
+		}
+	})
+}
+
+const seed = `   a-1 [0] 9.1: sched_switch: a:1 [120] R ==> b:2 [120]
+CPU:0 [12 EVENTS DROPPED]
+   b-2 [0] 9.2: funcgraph_entry:  |  f() {
+   b-2 [0] 9.3: funcgraph_entry: + 9.183 us |    g();
+   b-2 [0] 9.4: sched_wakeup: a:1 [120] CPU:000
+   b-2 [0] 9.5: function: f <-- g
+   b-2 [0] 9.6: tracing_mark_write: hello
+   b-2 [0] 9.7: x: y
+`
