@@ -93,6 +93,10 @@ func TestRecording(t *testing.T) {
 			t.Errorf("a part that there is not: %v", err)
 		}
 
+		if k, err := s.Kernel(t.Context(), "6.12.1"); err != nil || k.Crashes != 0 {
+			t.Errorf("the recorded kernel: %+v, %v", k, err)
+		}
+
 		// The same again, from the same sender and about another host.
 		if again := intake(t, s, "REC profile Web7 it spins", Meta{}); !again.Duplicate || again.ID != r.ID {
 			t.Errorf("the same again: %+v", again)

@@ -76,9 +76,13 @@ func (s *Service) AnalyseRecording(ctx context.Context, receipt string) error {
 	return nil
 }
 
-// recordedOn gives a receipt the host that the recording names, where the sender
-// named none.
+// recordedOn makes the recorded kernel known, and gives a receipt the host that
+// the recording names, where the sender named none. When the host ran that kernel
+// is not said: a recording may be sent long after.
 func (s *Service) recordedOn(ctx context.Context, tx *sql.Tx, rec Receipt, sum RecordingSummary) error {
+	if _, err := upsertKernel(ctx, tx, kernelFacts{release: cmp.Or(sum.Release, rec.Kernel), arch: sum.Arch, at: rec.ReceivedAt, demo: rec.Demo}); err != nil {
+		return err
+	}
 	name := normalHost(sum.Node)
 	if rec.Host != nil || !namesHost(name) {
 		return nil

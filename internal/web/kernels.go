@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 
@@ -78,6 +79,8 @@ type kernelView struct {
 	New    []record.KernelSig
 	Newest []record.Crash
 	Others []record.KernelRef // to compare it with
+	// Profiles and Traces count what was recorded of it.
+	Profiles, Traces int64
 }
 
 func (s *site) kernel(w http.ResponseWriter, r *http.Request) error {
@@ -94,6 +97,13 @@ func (s *site) kernel(w http.ResponseWriter, r *http.Request) error {
 		if sig.New {
 			v.New = append(v.New, sig)
 		}
+	}
+	for kind, to := range map[string]*int64{record.KindProfile: &v.Profiles, record.KindTrace: &v.Traces} {
+		p, err := s.svc.Recordings(r.Context(), record.RecordingFilter{Kind: kind, Kernel: d.Release, Window: record.Window{Limit: 1}})
+		if err != nil {
+			return err
+		}
+		*to = p.Total
 	}
 	for _, k := range all.Items {
 		if k.ID != d.ID {
@@ -114,6 +124,8 @@ type compareView struct {
 	// "only here" may be wrong for rare ones.
 	Cut  bool
 	Swap string
+	// Profiles leads to a comparison of their newest profiles, where both have one.
+	Profiles string
 }
 
 // pair is a signature with its crashes on two kernels.
@@ -149,9 +161,26 @@ func (s *site) compareKernels(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v.compare()
+		if v.Profiles, err = s.newestProfiles(r.Context(), v.A.Release, v.B.Release); err != nil {
+			return err
+		}
 		v.Swap = query{q.path, nil}.with("a", v.B.ID, "b", v.A.ID)
 	}
 	return s.show(w, r, "compare", layout{Title: "Compare kernels", Section: "kernels", View: v})
+}
+
+// newestProfiles is where the newest profiles of two kernels are compared; ""
+// where one has none.
+func (s *site) newestProfiles(ctx context.Context, a, b string) (string, error) {
+	var ids []string
+	for _, release := range []string{a, b} {
+		p, err := s.svc.Recordings(ctx, record.RecordingFilter{Kind: record.KindProfile, Kernel: release, State: record.DumpAnalysed, Window: record.Window{Limit: 1}})
+		if err != nil || len(p.Items) == 0 {
+			return "", err
+		}
+		ids = append(ids, p.Items[0].ID)
+	}
+	return "/profiles/compare?a=" + ids[0] + "&b=" + ids[1], nil
 }
 
 func (v *compareView) compare() {

@@ -145,6 +145,8 @@ func TestRecordingPages(t *testing.T) {
 		{"/profiles/compare?a=" + a + "&b=" + b, 200, []string{"B does more of something", "native_queued_spin_lock_slowpath has grown", "v-grown", "Swap", `src="/profiles/compare/page?a=` + a}},
 		{"/profiles/compare?a=" + b + "&b=" + a, 200, []string{"B does less of something"}},
 		{"/profiles/compare?a=" + a + "&b=" + a, 200, []string{"Nothing has changed that could be seen"}},
+		{"/kernels/6.1.0-55-amd64", 200, []string{`href="/profiles?kernel=6.1.0-55-amd64"`, "1 profile of it"}},
+		{"/kernels/compare?a=6.1.0-55-amd64&b=6.1.0-56-amd64", 200, []string{`href="/profiles/compare?a=` + a + "&amp;b=" + b}},
 		{"/profiles/compare?a=" + a + "&b=" + trace, 400, []string{"only profiles can be compared"}},
 	} {
 		t.Run(tt.path, func(t *testing.T) {
