@@ -29,7 +29,7 @@ text that tracefs or trace-cmd report prints is read too, as far as it goes.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newTraceLatency(s), newTraceSummary(s), newTraceReport(s), newTraceUsage(s), newTracePath(s), newTraceGraph(s))
+	c.AddCommand(newTraceLatency(s), newTraceSummary(s), newTraceReport(s), newTraceUsage(s), newTracePath(s), newTraceGraph(s), newTraceTimeline(s))
 	return c
 }
 
