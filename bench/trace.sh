@@ -49,6 +49,7 @@ cost() {
 }
 # ratio NAME FILE PROMISED prints how often ours fits into theirs.
 status=0
+sep=$(printf '\001')
 ratio() {
 	cat "$work/theirs.cost" "$work/$2.cost" | awk -v n="$1" -v want="$3" 'NR == 1 {t = $1} NR == 2 {
 		printf "  %-24s %7.2f CPU s %5d MiB  %6.1f times less (promised: %s)\n", n, $1, $2, t / $1, want; exit t / $1 < want}' || status=1
@@ -69,5 +70,9 @@ for c in none zstd; do
 	ours=$("$work/ringside" trace summary --json "$work/$c.dat" | grep -o -m1 '"events": *[0-9]*' | grep -o '[0-9]*$')
 	echo "  events: trace-cmd $theirs, ringside $ours"
 	[ "$theirs" = "$ours" ] || status=1
+	trace-cmd report -i "$work/$c.dat" > "$work/theirs.txt" 2>/dev/null
+	"$work/ringside" trace report "$work/$c.dat" > "$work/ours.txt" 2>/dev/null
+	paste -d "$sep" "$work/theirs.txt" "$work/ours.txt" | awk -F "$sep" '$1 == $2 {n++} END {printf "  lines of the report that are the same: %.2f %%\n", 100 * n / NR}'
+	rm "$work/theirs.txt" "$work/ours.txt"
 done
 exit $status

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,6 +51,7 @@ host and its guests, are merged; each line then begins with its file's name.`,
 	c.Flags().StringSliceVar(&only, "events", nil, "only these: a name, system:name or a system")
 	c.Flags().BoolVar(&opt.Nanoseconds, "ns", false, "print nine digits of a second instead of six")
 	c.Flags().BoolVarP(&opt.Latency, "latency", "l", false, "print the context of each event: interrupts off, rescheduling, kind of interrupt, preemption")
+	c.Flags().BoolVarP(&opt.NoPlugins, "no-plugins", "N", false, "print every event in its kernel's words, not in those of trace-cmd's plugins")
 	c.Flags().BoolVar(&opt.Fields, "fields", false, "print the events' fields, name=value, instead of their own words")
 	return c
 }
@@ -129,7 +131,7 @@ func (r *eventReport) write(w, warn io.Writer) error {
 		}
 		fmt.Fprintf(out, "%scpus=%d\n", label, f.CPUs)
 		if f.Latency { // what a tracer printed
-			fmt.Fprintln(out, f.Text)
+			fmt.Fprintln(out, strings.Map(printable, f.Text))
 		}
 	}
 	var streams []iter.Seq[*report.Event]
@@ -163,8 +165,15 @@ func (r *eventReport) write(w, warn io.Writer) error {
 	if loss.Events > 0 || loss.Gaps > 0 {
 		fmt.Fprintf(warn, "ringside: %d events are missing in %d places\n", loss.Events, loss.Gaps)
 	}
-	for _, f := range r.files {
+	for i, f := range r.files {
 		loss.Problems = append(loss.Problems, f.Problems...)
+		for _, host := range r.files {
+			for _, g := range host.Guests {
+				if f.TraceID != 0 && g.TraceID == f.TraceID && !f.Synced() {
+					loss.Problems = append(loss.Problems, fmt.Sprintf("%s, guest %s: it does not say how far its clock is from its host's", r.names[i], g.Name))
+				}
+			}
+		}
 	}
 	for _, rep := range reports {
 		for _, err := range rep.Problems() {
@@ -175,6 +184,14 @@ func (r *eventReport) write(w, warn io.Writer) error {
 		fmt.Fprintln(warn, "ringside:", p)
 	}
 	return out.Flush()
+}
+
+// printable leaves out what does not belong on a terminal.
+func printable(c rune) rune {
+	if c < ' ' && c != '\n' && c != '\t' || c == 0x7f {
+		return '?'
+	}
+	return c
 }
 
 // stream is the buffer's events, leaf functions joined.

@@ -103,6 +103,7 @@ type target struct {
 	order       binary.ByteOrder
 	compression string
 	pageSize    int
+	long        int // bytes of a long
 }
 
 // writer writes numbers of a byte order.
@@ -139,7 +140,7 @@ func (r *recording) build(t *testing.T, to target) []byte {
 	if to.order == binary.ByteOrder(binary.BigEndian) {
 		big = 1
 	}
-	w.Write([]byte{big, 8})
+	w.Write([]byte{big, byte(to.long)})
 	w.number(uint64(to.pageSize), 4)
 	section := func(print func(*writer)) []byte {
 		b := &writer{order: to.order}
@@ -267,9 +268,15 @@ func (r *recording) pages(t *testing.T, cpu []byte, to target) []byte {
 		p := bytes.Clone(cpu[:4096])
 		size := int(le.Uint64(p[8:]) & 0xfffff)
 		to.order.PutUint64(p, le.Uint64(p))
-		to.order.PutUint64(p[8:], le.Uint64(p[8:]))
 		for rest := p[16 : 16+size]; len(rest) >= 4; {
 			rest = rest[r.entry(t, rest, to.order):]
+		}
+		commit := le.Uint64(p[8:])
+		if to.long == 8 {
+			to.order.PutUint64(p[8:], commit)
+		} else {
+			to.order.PutUint32(p[8:], uint32(commit))
+			copy(p[12:], p[16:])
 		}
 		out = append(append(out, p...), make([]byte, to.pageSize-4096)...)
 	}
@@ -352,13 +359,15 @@ func TestConverted(t *testing.T) {
 	r := takeApart(t, data)
 	want := text(t, open(t, filepath.Join(corpus, "trace", "sched_v6.dat")), Options{Nanoseconds: true})
 	for _, to := range []target{
-		{"6", binary.LittleEndian, "none", 4096},
-		{"6", binary.LittleEndian, "none", 16384},
-		{"6", binary.BigEndian, "none", 4096},
-		{"7", binary.LittleEndian, "zlib", 4096},
-		{"7", binary.BigEndian, "zlib", 65536},
+		{"6", binary.LittleEndian, "none", 4096, 8},
+		{"6", binary.LittleEndian, "none", 16384, 8},
+		{"6", binary.LittleEndian, "none", 4096, 4},
+		{"6", binary.BigEndian, "none", 4096, 8},
+		{"7", binary.BigEndian, "zlib", 4096, 4},
+		{"7", binary.LittleEndian, "zlib", 4096, 8},
+		{"7", binary.BigEndian, "zlib", 65536, 8},
 	} {
-		t.Run(fmt.Sprintf("%s %v %s %d", to.version, to.order, to.compression, to.pageSize), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %v %s %d %d", to.version, to.order, to.compression, to.pageSize, to.long), func(t *testing.T) {
 			b := r.build(t, to)
 			f, err := tracedat.Open(bytes.NewReader(b), int64(len(b)))
 			if err != nil || len(f.Problems) > 0 {

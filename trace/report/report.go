@@ -31,6 +31,8 @@ type Options struct {
 	// interrupts were off, a switch was due, an interrupt was handled and how often
 	// preemption was disabled.
 	Latency bool
+	// NoPlugins prints the words of formats also where trace-cmd has its own.
+	NoPlugins bool
 	// Fields prints each event's fields instead of its own words.
 	Fields bool
 }
@@ -136,7 +138,9 @@ func (r *Report) line(f *event.Format) *line {
 		for n := len(f.Name); n < 20; n++ {
 			l.name += " "
 		}
-		l.plugin = r.plugin(l)
+		if !r.opt.NoPlugins || f.System == "ftrace" {
+			l.plugin = r.plugin(l)
+		}
 		r.formats[f] = l
 	}
 	return l

@@ -58,6 +58,10 @@ func (b *Buffer) Ticks() bool {
 	return b.file == nil || b.file.clock.mult == 0
 }
 
+// Synced says whether this is a guest's recording that knows its host's time:
+// its own times are the host's.
+func (f *File) Synced() bool { return len(f.clock.cpus) > 0 }
+
 // describe reads an option about the clock.
 func (c *clock) describe(id uint16, data []byte, layout event.Layout) error {
 	s := event.NewSource(bytes.NewReader(data), layout)

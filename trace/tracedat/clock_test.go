@@ -74,6 +74,9 @@ func TestClockName(t *testing.T) {
 			t.Errorf("%q: clock %q, want %q", text, got, want)
 		}
 	}
+	if f := (&File{clock: clock{cpus: make([][]sync, 1)}}); !f.Synced() || (&File{}).Synced() {
+		t.Error("a guest that knows its host's time is synced, no other is")
+	}
 	if !(&Buffer{Clock: "counter"}).Ticks() || (&Buffer{Clock: "boot"}).Ticks() {
 		t.Error("a counter counts no nanoseconds, the boot clock does")
 	}
