@@ -127,6 +127,27 @@ func TestPrinter(t *testing.T) {
 	}
 }
 
+func TestSCSI(t *testing.T) {
+	for cdb, want := range map[string]string{
+		"\x08\x01\x02\x03\x00\x00":                                         "lba=66051 txlen=256",
+		"\x2a\x20\x00\x01\x00\x00\x00\x00\x08\x00":                         "lba=65536 txlen=8 protect=1",
+		"\x41\x08\x00\x00\x00\x01\x00\x00\x02\x00":                         "lba=1 txlen=2 protect=0 unmap=1",
+		"\xa8\x00\x00\x00\x00\x05\x00\x00\x00\x09\x00\x00":                 "lba=5 txlen=9 protect=0",
+		"\x88\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00": "lba=4294967296 txlen=16 protect=0",
+		"\x42\x00\x00\x00\x00\x00\x00\x00\x28\x00":                         "regions=2",
+		"\x12": "-",
+		"":     "-",
+	} {
+		if got := string(appendCDB(nil, []byte(cdb))); got != want {
+			t.Errorf("% x: %q, want %q", cdb, got, want)
+		}
+	}
+	p := compile(t, `"cmnd=(%s)", scsi_trace_parse_cdb(p, __get_dynamic_array(sa), REC->s & 15)`)
+	if got := string(p.Append(nil, sample())); got != "cmnd=(-)" {
+		t.Errorf("%q, %v", got, p.Err())
+	}
+}
+
 func TestFailures(t *testing.T) {
 	for _, tt := range []struct{ text, why string }{
 		{`"%s", show_it(REC->n)`, `function "show_it"`},

@@ -117,6 +117,8 @@ func (c *compiler) textCall(n *node) (text, error) {
 				return strconv.AppendUint(append(b, ':'), uint64(dev&(1<<20-1)), 10)
 			}, err
 		}
+	case "scsi_trace_parse_cdb":
+		return c.scsi(n)
 	case "mc_event_error_type":
 		if len(n.kids) == 1 {
 			v, _, err := c.number(n.kids[0])
