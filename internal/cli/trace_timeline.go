@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"ringside/internal/recording"
 	"ringside/internal/render"
 	"ringside/trace/event"
 	"ringside/trace/timeline"
@@ -33,7 +33,7 @@ and chrome://tracing.`,
   ringside trace timeline trace.dat --from +1s --to +1.2s -o window.html
   ringside trace timeline trace.dat --format perfetto -o trace.pftrace`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if o.Slices < 1000 || o.Slices > 5_000_000 {
 				return usagef("--slices takes 1000 to 5000000")
 			}
@@ -72,22 +72,14 @@ and chrome://tracing.`,
 					return export.End()
 				})
 			}
-			x := timeline.New(f.Catalog, o)
-			loss, err := b.Each(x.Wants, func(r *event.Record) bool { x.Add(r); return true })
+			picture, err := recording.Timeline(c.Context(), f, b, o, filepath.Base(args[0]))
 			if err != nil {
 				return usagef("%s: %w", args[0], err)
 			}
-			m := x.Finish()
-			page := timeline.Page{Title: filepath.Base(args[0]), Losses: append(f.Problems, loss.Problems...)}
-			for _, fact := range []string{f.Uname, b.Name, b.Clock, fmt.Sprintf("%d events", m.Events), time.Duration(m.End - m.Begin).Round(time.Microsecond).String()} {
-				if fact != "" {
-					page.Facts = append(page.Facts, fact)
-				}
+			if picture == nil {
+				return usagef("%s has no events for a timeline: record sched:*, and irq:* where interrupts matter", args[0])
 			}
-			if loss.Events > 0 || loss.Gaps > 0 {
-				page.Losses = append(page.Losses, fmt.Sprintf("%d events are missing in %d places", loss.Events, loss.Gaps))
-			}
-			return out.write(s, func(w io.Writer, _ render.Style) error { return timeline.Write(w, m, page) })
+			return out.write(s, func(w io.Writer, _ render.Style) error { return picture(w) })
 		},
 	}
 	c.Flags().StringVarP(&out.path, "output", "o", "", "write to `FILE` instead of standard output")

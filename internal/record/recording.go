@@ -32,6 +32,7 @@ type Recording struct {
 	CollectedAt *time.Time        `json:"collected_at,omitempty"`
 	AnalysedAt  *time.Time        `json:"analysed_at,omitempty"`
 	Summary     *RecordingSummary `json:"summary" doc:"What was found in it; null until it is analysed"`
+	Picture     bool              `json:"picture" doc:"There is a flame graph or a timeline of it"`
 	Duplicate   bool              `json:"duplicate,omitempty" doc:"In the answer to an upload: this content of this host was here before"`
 	Demo        bool              `json:"demo"`
 }
@@ -75,7 +76,8 @@ type RecordingPage struct {
 }
 
 const recordingColumns = `r.id, r.sha256, a.size, r.progress, r.error, coalesce(j.state, ''), coalesce(j.attempts, 0), coalesce(j.last_error, ''),
-	h.id, h.name, d.release, r.source, r.filename, r.received_at, r.collected_at, coalesce(x.summary, ''), x.analysed_at, r.demo`
+	h.id, h.name, d.release, r.source, r.filename, r.received_at, r.collected_at, coalesce(x.summary, ''), x.analysed_at,
+	case when coalesce(x.page, '') <> '' then 1 else 0 end, r.demo`
 
 const recordingTables = ` from recordings d
 	join receipts r on r.id = d.id
@@ -92,9 +94,10 @@ func scanRecording(scan func(...any) error) (Recording, error) {
 		hostID, host      sql.Null[string]
 		received          int64
 		collected, readAt sql.Null[int64]
+		pictures          int64
 	)
 	err := scan(&d.ID, &d.SHA256, &d.Size, &progress, &d.Error, &job, &d.Attempts, &last, &hostID, &host, &d.Release, &d.Source, &d.Filename,
-		&received, &collected, &text, &readAt, &d.Demo)
+		&received, &collected, &text, &readAt, &pictures, &d.Demo)
 	if err != nil {
 		return d, err
 	}
@@ -102,7 +105,7 @@ func scanRecording(scan func(...any) error) (Recording, error) {
 		d.Host = &HostRef{ID: hostID.V, Name: host.V}
 	}
 	d.ReceivedAt, d.CollectedAt, d.AnalysedAt = store.Time(received), store.NullTime(collected), store.NullTime(readAt)
-	d.State = heavyState(progress, job)
+	d.State, d.Picture = heavyState(progress, job), pictures > 0
 	if progress == Pending {
 		d.Error = last // of an attempt that will be followed by another
 	}

@@ -75,7 +75,7 @@ func TestRecording(t *testing.T) {
 		}
 		drain(t, s)
 		d := oneRecording(t, s, r.ID)
-		if d.State != DumpAnalysed || d.Summary.Title != "it spins" || d.Release != "6.12.1" || d.Host == nil || d.Host.Name != "web7" {
+		if d.State != DumpAnalysed || !d.Picture || d.Summary.Title != "it spins" || d.Release != "6.12.1" || d.Host == nil || d.Host.Name != "web7" {
 			t.Fatalf("after the analysis: %+v", d)
 		}
 		for part, want := range map[RecordingPart]string{RecordingDocument: "document of it spins", RecordingProfile: "profile of it spins", RecordingPicture: "picture of it spins"} {

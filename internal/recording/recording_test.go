@@ -78,7 +78,11 @@ func TestWrite(t *testing.T) {
 	if again, err := OfProfile(p); err != nil || again.Title != s.Title {
 		t.Errorf("read back it says %q, %v, want %q", again.Title, err, s.Title)
 	}
-	if err := o.WritePage(t.Context(), &page, s); err != nil || !strings.Contains(page.String(), `id="data"`) || !strings.Contains(page.String(), s.Title) {
+	picture, err := o.Picture(t.Context(), s)
+	if err != nil || picture == nil {
+		t.Fatalf("no picture: %v", err)
+	}
+	if err := picture(&page); err != nil || !strings.Contains(page.String(), `id="data"`) || !strings.Contains(page.String(), s.Title) {
 		t.Errorf("the page: %v", err)
 	}
 }
@@ -111,6 +115,15 @@ func TestOfTrace(t *testing.T) {
 	}
 	if s.Count != 15014 || sum != s.Count || s.Release != "6.18.44-fc-v669" || s.Arch != "x86_64" || s.Trace.Kinds[latency.RunQueue].N != 1698 {
 		t.Errorf("%d events, %d by kind, release %q, run queue %+v", s.Count, sum, s.Release, s.Trace.Kinds[latency.RunQueue])
+	}
+	o := Opened{Trace: tr}
+	var page bytes.Buffer
+	picture, err := o.Picture(t.Context(), s)
+	if err != nil || picture == nil {
+		t.Fatalf("no timeline: %v", err)
+	}
+	if err := picture(&page); err != nil || !strings.Contains(page.String(), "khugepaged") {
+		t.Errorf("the timeline: %v", err)
 	}
 	if !strings.HasPrefix(s.Title, "khugepaged waited for a CPU 48ms; git had it for") {
 		t.Errorf("title %q", s.Title)

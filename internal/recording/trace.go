@@ -22,14 +22,11 @@ func OfTrace(ctx context.Context, f *tracedat.File) (*Summary, error) {
 		Trace: &TraceFacts{Kinds: map[string]latency.Latency{}},
 	}
 	s.uname(f.Uname)
-	i := slices.IndexFunc(f.Buffers, func(b tracedat.Buffer) bool {
-		return slices.ContainsFunc(b.CPUs, func(c tracedat.CPU) bool { return c.Size > 0 })
-	})
-	if i < 0 {
+	b := buffer(f)
+	if b == nil {
 		s.Title = "a trace without events"
 		return s, nil
 	}
-	b := &f.Buffers[i]
 	s.Clock, s.Trace.Buffer, s.CPUs = b.Clock, b.Name, len(b.CPUs)
 	counts, loss, err := b.Count()
 	if err != nil {

@@ -100,8 +100,12 @@ func Run(ctx context.Context, dir string, memory int64, lifeline io.Reader, open
 			return err
 		}
 	}
-	if r.Profile != nil {
-		if err := child.WriteGzip(dir, pageFile, func(w io.Writer) error { return r.WritePage(ctx, w, s) }); err != nil {
+	picture, err := r.Picture(ctx, s)
+	if err != nil {
+		return err
+	}
+	if picture != nil {
+		if err := child.WriteGzip(dir, pageFile, picture); err != nil {
 			return err
 		}
 	}

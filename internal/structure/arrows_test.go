@@ -72,7 +72,7 @@ var rooms = []struct {
 	{"internal/child", []string{"internal/store"}},
 	{"internal/dumpjob", []string{"internal/record", "internal/child", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},
 	{"internal/watch", []string{"crash"}},
-	{"internal/recording", []string{"profile", "profile/costs", "profile/convert", "profile/flame", "profile/compare", "trace/event", "trace/tracedat", "trace/latency"}},
+	{"internal/recording", []string{"trace/timeline", "profile", "profile/costs", "profile/convert", "profile/flame", "profile/compare", "trace/event", "trace/tracedat", "trace/latency"}},
 	{"internal/recordingjob", []string{"internal/record", "internal/recording", "internal/child", "artefact"}},
 	{"internal/triage", []string{"internal/recording", "vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/render", []string{"internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
@@ -82,7 +82,7 @@ var rooms = []struct {
 	{"internal/structure", nil},
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/recording", "internal/child", "internal/recordingjob", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
-		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol", "similar",
+		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "insn", "symbol", "similar",
 		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/ftracetext", "trace/report", "trace/latency", "trace/sched", "trace/usage", "trace/path", "trace/graph", "trace/timeline",
 		"probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",

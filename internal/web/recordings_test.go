@@ -53,7 +53,11 @@ func (ownProfiles) AnalyzeRecording(ctx context.Context, f *os.File) (*record.Re
 		a.Profile = bytes.NewReader(data)
 		var page bytes.Buffer
 		z := gzip.NewWriter(&page)
-		if err := errors.Join(o.WritePage(ctx, z, sum), z.Close()); err != nil {
+		picture, err := o.Picture(ctx, sum)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(picture(z), z.Close()); err != nil {
 			return nil, err
 		}
 		a.Picture = &page
