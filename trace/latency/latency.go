@@ -210,8 +210,13 @@ func (a *Analysis) Add(r *event.Record) {
 	}
 	a.Events++
 	a.Last = r.Time
-	if r.Format != nil && uint(r.CPU) < maxCPUs && a.Wants(r.Format.ID) {
-		a.take[r.Format.ID](r)
+	if r.Format == nil || uint(r.CPU) >= maxCPUs {
+		return
+	}
+	if id := r.Format.ID; id < len(a.take) {
+		if take := a.take[id]; take != nil {
+			take(r)
+		}
 	}
 }
 

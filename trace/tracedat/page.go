@@ -89,7 +89,7 @@ type stream struct {
 }
 
 // blockSize is what is read at once: it should stay in a core's own cache.
-const blockSize = 256 << 10
+const blockSize = 128 << 10
 
 // open reads how many chunks there are.
 func (s *stream) open() error {
@@ -201,12 +201,14 @@ func (c *cursor) long64(b []byte) uint64 {
 // next moves to the next event that is wanted; false at the end. It is what all
 // of a recording goes through.
 func (c *cursor) next() bool {
+	want, count, big := c.want, c.count, c.big
 	for {
 		page, pos, ts := c.page, c.pos, c.ts
 		for pos+4 <= len(page) {
-			head := c.u32(page[pos:])
+			head := binary.LittleEndian.Uint32(page[pos:])
 			kind, delta := head&31, uint64(head>>5)
-			if c.big {
+			if big {
+				head = bits.ReverseBytes32(head)
 				kind, delta = head>>27, uint64(head&(1<<27-1))
 			}
 			start, size := pos+4, int(kind)*4
@@ -237,15 +239,15 @@ func (c *cursor) next() bool {
 			}
 			pos = start + (size+3)&^3
 			id := binary.LittleEndian.Uint16(page[start:])
-			if c.big {
+			if big {
 				id = bits.ReverseBytes16(id)
 			}
-			if c.count != nil {
-				c.count[id]++
+			if count != nil {
+				count[id]++
 				c.first, c.last = min(c.first, ts), max(c.last, ts)
 				continue
 			}
-			if c.want == nil || c.want[id] {
+			if want == nil || want[id] {
 				c.data, c.id = page[start:start+size:start+size], id
 				c.pos, c.ts = pos, ts
 				return true

@@ -283,7 +283,7 @@
     each(row, x, w, g, (i, p, n) => {
       const t = m.tasks[row.what[i]];
       if (!t) return;
-      const lit = (selected < 0 || t.id === selected) && (!query || query(t)), s = row.merged.get(i);
+      const lit = (selected < 0 || mark >= 0 || t.id === selected) && (!query || query(t)), s = row.merged.get(i);
       c.globalAlpha = lit ? 1 : 0.22;
       c.fillStyle = taskColour(t);
       c.fillRect(p, top, n > 3 ? n - 0.5 : n, h);
@@ -368,7 +368,8 @@
     for (let i = 0; i < n; i++) {
       const v = loads[i] * (h - 6);
       c.globalAlpha = 0.75;
-      if (v > 0) c.fillRect(i * w / n, h - v, w / n + 0.3, v);
+      const p = Math.round(i * w / n);
+      if (v > 0) c.fillRect(p, h - v, Math.round((i + 1) * w / n) - p, v);
     }
     c.globalAlpha = 1;
     const p = a / m.span * w, q = b / m.span * w;
@@ -475,6 +476,7 @@
     else if (x.r && x.i >= 0 && !x.label) {
       focus = {r: x.r, part: x.part, i: x.i};
       say(describe(x.r, x.part, x.i));
+      mark = -1;
       if (x.part === "tasks") selected = x.r.cpu.tasks.what[x.i];
       if (x.part === "row") selected = x.r.task.id;
     } else { selected = -1; focus = null; mark = -1; }
@@ -575,9 +577,10 @@
       th.setAttribute("aria-sort", order === id ? (id === "name" ? "ascending" : "descending") : "none");
       return th;
     };
-    const body = el("tbody", {});
-    for (const x of lines.slice(0, 1000)) body.append(el("tr", {}, el("td", {className: "n"}, percent(x.run / whole)), ...[x.run, x.wait, x.pre, x.block].map(v => el("td", {className: "n"}, spell(v))), el("td", {}, name(x.t)), el("td", {}, x.t.cgroup)));
-    tableBox.replaceChildren(el("table", {}, el("caption", {className: "sr"}, "tasks in the window"), el("thead", {}, el("tr", {}, el("th", {className: "n", scope: "col"}, "share"), head("run", "ran", true), head("wait", "woken, waited", true), head("pre", "preempted", true), head("block", "blocked", true), head("name", "task"), el("th", {scope: "col"}, "cgroup"))), body));
+    const body = el("tbody", {}), grouped = m.tasks.some(t => t.cgroup);
+    const extra = (tag, props, text) => grouped ? [el(tag, props, text)] : [];
+    for (const x of lines.slice(0, 1000)) body.append(el("tr", {}, el("td", {className: "n"}, percent(x.run / whole)), ...[x.run, x.wait, x.pre, x.block].map(v => el("td", {className: "n"}, v ? spell(v) : "–")), el("td", {}, name(x.t)), ...extra("td", {}, x.t.cgroup)));
+    tableBox.replaceChildren(el("table", {}, el("caption", {className: "sr"}, "tasks in the window"), el("thead", {}, el("tr", {}, el("th", {className: "n", scope: "col"}, "share"), head("run", "ran", true), head("wait", "woken, waited", true), head("pre", "preempted", true), head("block", "blocked", true), head("name", "task"), ...extra("th", {scope: "col"}, "cgroup"))), body));
     if (lines.length > 1000) tableBox.append(el("p", {className: "help"}, (lines.length - 1000) + " more tasks; search to find them"));
   }
 
