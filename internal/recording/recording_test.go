@@ -60,6 +60,22 @@ func TestOfProfile(t *testing.T) {
 	}
 }
 
+func TestUname(t *testing.T) {
+	for text, want := range map[string][3]string{
+		"Linux vm 6.18.44 #1 SMP PREEMPT_DYNAMIC x86_64": {"vm", "6.18.44", "x86_64"},
+		"Linux 6.18.44 x86_64":                           {"", "6.18.44", "x86_64"},
+		"Linux 10.0.0.7 6.1.0-13-amd64 #1 x86_64":        {"10.0.0.7", "6.1.0-13-amd64", "x86_64"},
+		"":          {},
+		"Linux 6.1": {},
+	} {
+		var s Summary
+		s.uname(text)
+		if got := [3]string{s.Hostname, s.Release, s.Arch}; got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // What is written of a profile is the profile, and a page of it.
 func TestWrite(t *testing.T) {
 	o := Opened{Profile: of(map[string]int64{"vfs_read;work": 90})}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -76,14 +77,20 @@ func OfTrace(ctx context.Context, f *tracedat.File) (*Summary, error) {
 }
 
 // uname takes what the recorded machine said of itself: "Linux node release
-// version machine".
+// version machine", of which node and version may be missing.
 func (s *Summary) uname(text string) {
 	f := strings.Fields(text)
-	if len(f) >= 3 && f[0] == "Linux" {
-		s.Hostname, s.Release = f[1], f[2]
-		s.Arch = f[len(f)-1]
+	if len(f) < 3 || f[0] != "Linux" {
+		return
 	}
+	if version.MatchString(f[1]) && !version.MatchString(f[2]) {
+		f = slices.Insert(f, 1, "")
+	}
+	s.Hostname, s.Release, s.Arch = f[1], f[2], f[len(f)-1]
 }
+
+// version is how a kernel's release begins.
+var version = regexp.MustCompile(`^\d+\.\d+`)
 
 // noticed are latencies in the order in which they are the first thing to know,
 // each from which time on.

@@ -141,7 +141,7 @@ func TestRecordingPages(t *testing.T) {
 		{"/profiles?offset=x", 400, nil},
 		{"/traces", 200, []string{`href="/recordings/` + trace, "&lt;b&gt;busy&lt;/b&gt; waited", "db07", "15,014"}},
 		{"/recordings/" + b, 200, []string{"Spinning on locks", "CPUs burn time waiting for a lock", "ext4_file_write_iter", "40.0 %", "app_work", "&lt;app&gt;",
-			`<iframe class="picture" src="/recordings/` + b + `/page"`, `sandbox="allow-scripts allow-downloads"`, "6.1.0-55-amd64 on web02", "Profile with names"}},
+			`<iframe class="picture" src="/recordings/` + b + `/page#embedded"`, `sandbox="allow-scripts allow-downloads"`, "6.1.0-55-amd64 on web02", "Profile with names"}},
 		{"/recordings/" + trace, 200, []string{"Waiting for a CPU", "1,698", "16 ms", "woken by", "git", "qemu", "had the CPU for 23 ms", "Lost: 12 events in 2 places", "sched:sched_switch", "!Profile with names"}},
 		{"/recordings/" + broken, 200, []string{"It could not be analysed", "needs &lt;more&gt; memory", "Analyse it again"}},
 		{"/recordings/01H00000000000000000000000", 404, []string{"Not in the record"}},
