@@ -186,11 +186,13 @@ func (r *recording) build(t *testing.T, to target) []byte {
 			w.number(uint64(o.id), 2).blob(o.data, 4)
 		}
 		w.number(0, 2).WriteString("flyrecord\x00")
-		at := w.Len() + 16*len(pages)
+		at := (w.Len() + 16*len(pages) + to.pageSize - 1) / to.pageSize * to.pageSize
+		pad := make([]byte, at-w.Len()-16*len(pages))
 		for _, p := range pages {
 			w.number(uint64(at), 8).number(uint64(len(p)), 8)
 			at += len(p)
 		}
+		w.Write(pad)
 		for _, p := range pages {
 			w.Write(p)
 		}
