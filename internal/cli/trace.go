@@ -154,7 +154,7 @@ func newTraceLatency(s Streams) *cobra.Command {
 				return err
 			}
 			a := latency.New(f.Catalog, latency.Options{Worst: max(worst, 1)})
-			loss, err := b.Each(a.Wants, func(r *event.Record) bool { a.Add(r); return true })
+			loss, err := b.Each(a.Wants, a.Take)
 			if err != nil {
 				return usagef("%s: %w", args[0], err)
 			}

@@ -118,6 +118,7 @@ type collector struct {
 
 // task is what is known of one task.
 type task struct {
+	comm [16]byte // as recorded
 	name string
 
 	waits   bool // for a CPU
@@ -202,6 +203,12 @@ func New(c *event.Catalog, o Options) *Analysis {
 
 // Wants says whether events of this number matter.
 func (a *Analysis) Wants(id int) bool { return id < len(a.take) && a.take[id] != nil }
+
+// Take is Add as a recording calls it: always true.
+func (a *Analysis) Take(r *event.Record) bool {
+	a.Add(r)
+	return true
+}
 
 // Add takes an event; they come in the order of time.
 func (a *Analysis) Add(r *event.Record) {

@@ -19,18 +19,21 @@ func (a *Analysis) name(pid int) string {
 }
 
 // learn notes a task's name. As long as it stays the same nothing is made of it.
-func (a *Analysis) learn(t *task, pid int, comm []byte) {
-	if t.name != "" && string(comm) == t.name {
+func (t *task) learn(pid int, c *sched.Comm, data []byte) {
+	raw := c.Raw(data)
+	if raw != nil && *raw == t.comm && t.name != "" {
 		return
 	}
-	n := string(comm)
+	n := string(c.Bytes(data))
+	if raw != nil {
+		t.comm = *raw
+	}
 	if pid == 0 {
 		n = "<idle>"
 	}
-	if n == t.name {
-		return
+	if n != t.name {
+		t.name, t.runq, t.wakeup = n, nil, nil
 	}
-	t.name, t.runq, t.wakeup = n, nil, nil
 }
 
 // waker says who wakes: a task, or what interrupted it.
@@ -76,7 +79,7 @@ func (a *Analysis) woken(f *event.Format) func(*event.Record) {
 		if t == nil || p == 0 || t.waits {
 			return
 		}
-		a.learn(t, p, comm.Bytes(r.Data))
+		t.learn(p, &comm, r.Data)
 		if t.waking == 0 {
 			t.waker = a.waker(flags.Int(r.Data), by.Int(r.Data), r.CPU)
 		}
@@ -92,7 +95,7 @@ func (a *Analysis) switched(f *event.Format) func(*event.Record) {
 	return func(r *event.Record) {
 		from, to := prev.Int(r.Data), next.Int(r.Data)
 		if t := a.tasks.At(from); t != nil {
-			a.learn(t, from, prevComm.Bytes(r.Data))
+			t.learn(from, &prevComm, r.Data)
 			preempted := from != 0 && sched.Left(state.Uint(r.Data)) == sched.Preempted
 			t.waits, t.woken, t.waking = preempted, false, 0
 			t.since, t.waker = r.Time, ""
@@ -101,7 +104,7 @@ func (a *Analysis) switched(f *event.Format) func(*event.Record) {
 		if t == nil {
 			return
 		}
-		a.learn(t, to, nextComm.Bytes(r.Data))
+		t.learn(to, &nextComm, r.Data)
 		at := a.cpu(r.CPU)
 		if !t.waits && t.waking > 0 { // sched_wakeup is not recorded
 			t.waits, t.woken, t.since = true, true, t.waking

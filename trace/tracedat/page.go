@@ -438,6 +438,7 @@ func (b *Buffer) Each(want func(id int) bool, yield func(*event.Record) bool) (L
 		sift(heap, i)
 	}
 	var rec event.Record
+	formats, offset, plain := f.formats, uint64(f.clock.offset), f.clock.mult == 0 && len(f.clock.cpus) == 0
 	for len(heap) > 0 {
 		c := heap[0]
 		// Events come in runs of one CPU: it goes on until another one is earlier.
@@ -448,12 +449,17 @@ func (b *Buffer) Each(want func(id int) bool, yield func(*event.Record) bool) (L
 			}
 		}
 		for {
-			if int(c.id) < len(f.formats) && f.formats[c.id] != nil {
-				rec.Format = f.formats[c.id]
+			if int(c.id) < len(formats) && formats[c.id] != nil {
+				rec.Format = formats[c.id]
 			} else {
 				rec.Format = f.lookUp(int(c.id))
+				formats = f.formats
 			}
-			rec.Time, rec.CPU, rec.Missed, rec.Data = f.clock.time(c.ts, c.cpu), c.cpu, c.missed, c.data
+			rec.Time = c.ts + offset
+			if !plain {
+				rec.Time = f.clock.time(c.ts, c.cpu)
+			}
+			rec.CPU, rec.Missed, rec.Data = c.cpu, c.missed, c.data
 			c.missed = 0
 			if !yield(&rec) {
 				return loss, nil
