@@ -28,6 +28,7 @@ type profileFlags struct {
 	kallsyms string
 	sysroot  string
 	dirs     []string
+	inline   bool
 }
 
 var profileKinds = map[string]resolve.Kind{"samples": resolve.Samples, "offcpu": resolve.OffCPU, "wakeup": resolve.Wakeup}
@@ -38,6 +39,7 @@ func (o *profileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&o.vmlinux, "vmlinux", "", "`FILE` with the symbols of the recorded kernel")
 	c.Flags().StringVar(&o.kallsyms, "kallsyms", "", "`FILE` with /proc/kallsyms of the recorded machine")
 	c.Flags().StringVar(&o.sysroot, "sysroot", "", "`DIR` with the programs of the recorded machine")
+	c.Flags().BoolVar(&o.inline, "inline", false, "expand inlined functions, with file and line, where debug information is at hand")
 	c.Flags().StringArrayVar(&o.dirs, "symbols", splitList(os.Getenv("RINGSIDE_SYMBOLS")), "`DIR` with debug files by build ID; may be repeated (env RINGSIDE_SYMBOLS)")
 }
 
@@ -69,7 +71,11 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 
 // resolving are the options by which addresses become functions.
 func (o *profileFlags) resolving() resolve.Options {
-	return resolve.Options{Limits: profile.Limits{Cells: 300_000}, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap}
+	opt := resolve.Options{Limits: profile.Limits{Cells: 300_000}, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap}
+	if o.inline {
+		opt.Lines = o.debugLines
+	}
+	return opt
 }
 
 // openPerfData opens a recording in any of its forms.

@@ -61,6 +61,7 @@ type watched struct {
 // attribute want takes. The samples are those in which it was what ran. Functions
 // of one name in several objects are all returned, the heaviest first.
 func Annotate(ctx context.Context, f *perfdata.File, opt Options, name string, want func(attr int) bool) ([]Function, *profile.Profile, error) {
+	opt.Lines = nil // a sample belongs to the function that has the code
 	l := newLoader(f, opt)
 	l.watch = &watch{name: name, attr: want, is: map[profile.FrameID]bool{}, objects: map[watched]*Function{}, at: map[watched]map[uint64]*Hit{}}
 	err := l.load(ctx)

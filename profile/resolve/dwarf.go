@@ -82,10 +82,11 @@ func (l *loader) copiedStack(p *process, r *perfdata.Record) profile.StackID {
 	}
 	var id profile.StackID
 	for i := len(s.pcs) - 1; i >= 0; i-- {
-		id = l.b.Push(id, l.userFrame(p, s.pcs[i]))
+		id = l.pushRef(id, l.userFrame(p, s.pcs[i]))
 	}
 	kind := modes[r.Misc&perfdata.MiscCPUMode]
 	l.chain = l.chain[:0]
+	caller := false
 	for _, ip := range r.Callchain {
 		if ip >= perfdata.ContextMax {
 			if kind, ok = contexts[ip]; !ok {
@@ -95,11 +96,12 @@ func (l *loader) copiedStack(p *process, r *perfdata.Record) profile.StackID {
 			continue
 		}
 		if kind == profile.Kernel || kind == profile.GuestKernel {
-			l.chain = append(l.chain, l.frame(p, ip, kind))
+			l.chain = append(l.chain, l.frame(p, l.called(ip, caller), kind))
+			caller = true
 		}
 	}
 	for i := len(l.chain) - 1; i >= 0; i-- {
-		id = l.b.Push(id, l.chain[i])
+		id = l.pushRef(id, l.chain[i])
 	}
 	return id
 }

@@ -187,7 +187,11 @@ func (l *loader) kernelFrame(addr uint64) profile.FrameID {
 	if !named {
 		f.Addr = addr
 	}
-	id := l.b.Frame(f)
+	var lines []Line
+	if l.kernelLines != nil && f.Module == "[kernel.kallsyms]" {
+		lines = l.kernelLines.Lines(addr - l.moved)
+	}
+	id := l.expand(f, lines)
 	l.kframes[addr] = id
 	return id
 }

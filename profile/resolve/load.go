@@ -33,6 +33,10 @@ type Options struct {
 	// /tmp/perf-PID.map. inner is the process's number in its own PID namespace,
 	// 0 where that is not known.
 	PerfMap func(pid, inner int32) (io.ReadCloser, error)
+	// Lines opens the debug information of an object, or of the kernel, whose path
+	// is "[kernel.kallsyms]". If it is set, frames have file and line, and what
+	// was inlined has frames of its own.
+	Lines func(path, buildID string) (Lines, error)
 	// Kind is what is made of scheduling events.
 	Kind Kind
 	// Sample, if set, is called with every sample, before it is counted.
@@ -73,8 +77,10 @@ type loader struct {
 	missing      map[string]bool
 	values       map[uint64]uint64
 	sched        *sched
-	watch        *watch          // nil but for Annotate
-	copied       *stacks         // nil where none were copied
+	watch        *watch  // nil but for Annotate
+	copied       *stacks // nil where none were copied
+	groups       []group
+	kernelLines  Lines
 	nowhere      profile.FrameID // of addresses that are mapped nowhere
 	nowhereKnown bool
 }
@@ -130,6 +136,11 @@ func newLoader(f *perfdata.File, opt Options) *loader {
 			l.b.Warn("functions of the kernel have no names: " + err.Error())
 		}
 		l.kernel = k
+	}
+	if opt.Lines != nil {
+		if x, err := opt.Lines("[kernel.kallsyms]", l.kernelID); err == nil {
+			l.kernelLines = x
+		}
 	}
 	l.copies()
 	return l

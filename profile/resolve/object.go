@@ -29,6 +29,8 @@ type object struct {
 	named      map[*sym]profile.FrameID   // by symbol
 	unwind     *unwind.Tables
 	unwindRead bool
+	lines      Lines
+	linesAsked bool
 }
 
 // object returns the object of a path and build ID. Memory without a file

@@ -45,7 +45,7 @@ func (l *loader) stack(r *perfdata.Record) profile.StackID {
 		if r.IP == 0 {
 			return 0
 		}
-		return l.b.Push(0, l.frame(p, r.IP, kind))
+		return l.pushRef(0, l.frame(p, r.IP, kind))
 	}
 	chain := r.Callchain
 	first := 0
@@ -80,22 +80,24 @@ func (l *loader) stack(r *perfdata.Record) profile.StackID {
 		*at = slot[profile.StackID]{h, l.push(p, chain[first+1:], kind), true}
 	}
 	callers := at.id
-	return l.b.Push(callers, l.frame(p, chain[first], kind))
+	return l.pushRef(callers, l.frame(p, chain[first], kind))
 }
 
 // push returns the stack of a chain of addresses, which begin in code of a kind.
 func (l *loader) push(p *process, chain []uint64, kind profile.Kind) profile.StackID {
 	l.chain = l.chain[:0]
+	caller := true
 	for _, ip := range chain {
 		if ip < perfdata.ContextMax {
-			l.chain = append(l.chain, l.frame(p, ip, kind))
+			l.chain = append(l.chain, l.frame(p, l.called(ip, caller), kind))
+			caller = true
 			continue
 		}
-		kind = contexts[ip]
+		kind, caller = contexts[ip], false
 	}
 	var id profile.StackID
 	for _, f := range slices.Backward(l.chain) {
-		id = l.b.Push(id, f)
+		id = l.pushRef(id, f)
 	}
 	return id
 }
@@ -153,26 +155,31 @@ func (l *loader) lookUp(p *process, addr uint64) profile.FrameID {
 		return id
 	}
 	l.open(o, p)
-	id := o.frame(l.b, off)
+	id := l.objectFrame(o, off)
 	o.frames[off] = id
 	return id
 }
 
-// frame returns the frame of an offset that was not asked for before: functions
-// are few, so that names are made once.
-func (o *object) frame(b *profile.Builder, off uint64) profile.FrameID {
+// objectFrame returns the frame of an offset that was not asked for before:
+// functions are few, so that names are made once.
+func (l *loader) objectFrame(o *object, off uint64) profile.FrameID {
 	f := profile.Frame{Module: o.module}
+	lines := l.linesOf(o, o.loads.address(off))
 	s, ok := o.table.find(off)
 	if !ok {
 		// One frame for all of the object that has no name: what the addresses tell
 		// apart would be more stacks than anything can be said of.
-		return b.Frame(f)
+		return l.expand(f, lines)
+	}
+	if lines != nil {
+		f.Func = o.table.pretty(s)
+		return l.expand(f, lines)
 	}
 	if id, ok := o.named[s]; ok {
 		return id
 	}
 	f.Func = o.table.pretty(s)
-	id := b.Frame(f)
+	id := l.b.Frame(f)
 	if o.named == nil {
 		o.named = map[*sym]profile.FrameID{}
 	}
