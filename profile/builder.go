@@ -2,6 +2,7 @@ package profile
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -11,6 +12,13 @@ type Limits struct {
 	Cells int
 	// SliceWidth is the first length of a slice in ns: 10 ms.
 	SliceWidth uint64
+	// Nodes is how many stacks may be kept before the rarest are counted to their
+	// callers: 512 Ki.
+	Nodes int
+	// Moved is called when stacks were given up: to says for each [StackID] that
+	// was handed out which one it is now. Where it is nil nothing is given up but
+	// the resolution of time.
+	Moved func(to []StackID)
 }
 
 // Builder makes a Profile. Samples may come in any order; those that come in
@@ -29,10 +37,14 @@ type Builder struct {
 	// settled is how many of the cells are in order, settle how many there may
 	// be before all are.
 	settled, settle int
-	left            []Cell // room for widening
+	room            []Cell // for sorting and widening
 
 	timed       bool
 	first, last uint64
+
+	rare   int64     // samples that were counted to their callers
+	coarse int       // how coarse labels are
+	now    []LabelID // what the labels that were finer once are now
 }
 
 // recentCells is how many cells are remembered, a power of two.
@@ -45,6 +57,9 @@ func NewBuilder(l Limits) *Builder {
 	}
 	if l.SliceWidth == 0 {
 		l.SliceWidth = 10e6
+	}
+	if l.Nodes <= 0 {
+		l.Nodes = 1 << 19
 	}
 	l.SliceWidth = max(l.SliceWidth, 2) // slice numbers must fit an int64
 	return &Builder{
@@ -78,7 +93,7 @@ func (b *Builder) FrameOf(id FrameID) *Frame { return &b.p.Frames[id] }
 
 // Push returns the stack that is caller's with f on top of it.
 func (b *Builder) Push(caller StackID, f FrameID) StackID {
-	key := uint64(uint32(caller))<<32 | uint64(uint32(f))
+	key := nodeKey(caller, f)
 	s := b.nodes.slot(key)
 	if s.id == 0 {
 		b.nodes.fill(s, key, StackID(len(b.p.Nodes)))
@@ -87,8 +102,11 @@ func (b *Builder) Push(caller StackID, f FrameID) StackID {
 	return s.id
 }
 
+func nodeKey(caller StackID, f FrameID) uint64 { return uint64(uint32(caller))<<32 | uint64(uint32(f)) }
+
 // Label returns the ID of a set of labels.
 func (b *Builder) Label(l Labels) LabelID {
+	l = l.coarse(b.coarse)
 	id, ok := b.labels[l]
 	if !ok {
 		id = LabelID(len(b.p.Labels))
@@ -126,6 +144,9 @@ func (b *Builder) Add(s StackID, l LabelID, n, weight int64) { b.add(0, s, l, n,
 func (b *Builder) add(t uint64, s StackID, l LabelID, n, weight int64) {
 	// While it is built, a slice's number counts from time 0: a sample from
 	// before the first one needs no room made for it.
+	if int(l) < len(b.now) {
+		l = b.now[l]
+	}
 	c := Cell{Stack: s, Label: l, Slice: int64(t / b.p.SliceWidth), Count: n, Weight: weight}
 	at := &b.recent[(c.order()*0x9e3779b97f4a7c15)>>32&(recentCells-1)]
 	if i := int(*at); i < len(b.p.Cells) {
@@ -144,23 +165,38 @@ func (b *Builder) add(t uint64, s StackID, l LabelID, n, weight int64) {
 	}
 	*at = int32(len(b.p.Cells))
 	b.p.Cells = append(b.p.Cells, c)
+	if len(b.p.Nodes) > b.limits.Nodes && b.limits.Moved != nil {
+		b.giveUp(b.limits.Nodes / 2)
+	}
 }
 
 // squeeze adds up cells that are equal, and widens slices until there are not
-// too many.
+// too many. Where time alone does not do, labels become coarser, and at last the
+// rarest stacks are given up.
 func (b *Builder) squeeze() {
-	b.p.Cells = settled(b.p.Cells, b.settled)
+	b.settleCells(b.settled)
 	for len(b.p.Cells) > b.limits.Cells && b.p.Cells[0].Slice != b.p.Cells[len(b.p.Cells)-1].Slice {
 		b.p.SliceWidth *= 2
 		for i := range b.p.Cells {
 			b.p.Cells[i].Slice /= 2
 		}
-		b.p.Cells, b.left = widened(b.p.Cells, b.left)
+		b.p.Cells, b.room = widened(b.p.Cells, b.room)
 	}
 	b.settled = len(b.p.Cells)
-	// With all time in one slice there may still be more than the limit: then
-	// that many stacks are different, and none can be given up.
+	for b.limits.Moved != nil && len(b.p.Cells) > 4*b.limits.Cells {
+		if !b.coarsen() {
+			b.giveUp(len(b.p.Nodes) / 2)
+			break
+		}
+	}
+	// What is left may still be more than the limit: none of it is given up.
 	b.settle = 2 * max(b.limits.Cells, len(b.p.Cells))
+}
+
+// settleCells puts cells in order, of which the first done are.
+func (b *Builder) settleCells(done int) {
+	b.p.Cells, b.room = settled(b.p.Cells, done, b.room)
+	b.settled = len(b.p.Cells)
 }
 
 func (c *Cell) same(x *Cell) bool {
@@ -168,20 +204,30 @@ func (c *Cell) same(x *Cell) bool {
 }
 
 // settled sorts cells and adds up those that are equal; the first done are in
-// order already. The others nearly always come slice by slice, and later than
-// those: then only what is in one slice has to be sorted.
-func settled(cells []Cell, done int) []Cell {
-	bySlice := func(a, b Cell) int { return cmp.Compare(a.Slice, b.Slice) }
+// order already. room is for a copy of some of those.
+func settled(cells []Cell, done int, room []Cell) (_, _ []Cell) {
+	tail := sorted(cells[done:])
+	if len(tail) == 0 {
+		return cells[:done], room
+	}
+	// What comes is nearly always later than what was: little is merged.
 	from := done
-	for from > 0 && from < len(cells) && cells[from-1].Slice >= cells[done].Slice {
+	for from > 0 && cells[from-1].after(&tail[0]) {
 		from--
 	}
-	if !slices.IsSortedFunc(cells[from:], bySlice) {
-		from = 0
+	room = append(room[:0], cells[from:done]...)
+	return merge(cells[:from], room, tail), room
+}
+
+// sorted sorts cells, which nearly always come slice by slice: then only what is
+// in one slice has to be sorted.
+func sorted(cells []Cell) []Cell {
+	bySlice := func(a, b Cell) int { return cmp.Compare(a.Slice, b.Slice) }
+	if !slices.IsSortedFunc(cells, bySlice) {
 		slices.SortFunc(cells, bySlice)
 	}
-	out := cells[:from]
-	for from < len(cells) {
+	out := cells[:0]
+	for from := 0; from < len(cells); {
 		to := from + 1
 		for to < len(cells) && cells[to].Slice == cells[from].Slice {
 			to++
@@ -193,6 +239,33 @@ func settled(cells []Cell, done int) []Cell {
 		from = to
 	}
 	return out
+}
+
+// merge appends two lists that are in order. out may share its array with right,
+// which it never gets ahead of.
+func merge(out, left, right []Cell) []Cell {
+	for len(left) > 0 && len(right) > 0 {
+		if right[0].after(&left[0]) {
+			out, left = appendCell(out, left[0]), left[1:]
+		} else {
+			out, right = appendCell(out, right[0]), right[1:]
+		}
+	}
+	for _, c := range left {
+		out = appendCell(out, c)
+	}
+	for _, c := range right {
+		out = appendCell(out, c)
+	}
+	return out
+}
+
+// after says whether a cell comes behind another.
+func (c *Cell) after(x *Cell) bool {
+	if c.Slice != x.Slice {
+		return c.Slice > x.Slice
+	}
+	return c.order() > x.order()
 }
 
 // appendCell appends a cell, or adds it to the last one if they are the same.
@@ -219,20 +292,7 @@ func widened(cells, room []Cell) (out, _ []Cell) {
 			to++
 		}
 		room = append(room[:0], cells[from:mid]...)
-		left, right := room, cells[mid:to] // out never gets past what of it is still to come
-		for len(left) > 0 && len(right) > 0 {
-			if left[0].order() <= right[0].order() {
-				out, left = appendCell(out, left[0]), left[1:]
-			} else {
-				out, right = appendCell(out, right[0]), right[1:]
-			}
-		}
-		for _, c := range left {
-			out = appendCell(out, c)
-		}
-		for _, c := range right {
-			out = appendCell(out, c)
-		}
+		out = merge(out, room, cells[mid:to])
 		from = to
 	}
 	return out, room
@@ -244,6 +304,12 @@ func (c *Cell) order() uint64 { return uint64(uint32(c.Stack))<<32 | uint64(uint
 // Profile returns what was built. The builder must not be used afterwards.
 func (b *Builder) Profile() *Profile {
 	b.squeeze()
+	if b.rare > 0 {
+		b.Warn(fmt.Sprintf("there are too many different stacks to keep all: %d samples of the rarest are counted to their callers", b.rare))
+	}
+	if b.coarse > 0 {
+		b.dropLabels()
+	}
 	p := &b.p
 	if b.timed {
 		origin := b.first / p.SliceWidth

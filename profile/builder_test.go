@@ -84,3 +84,58 @@ func TestStackReadsFromTheLeaf(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// Where there are more stacks than may be kept, the rarest are counted to their
+// callers; nothing is lost by it, and who holds a stack learns what it is now.
+func TestBuilderGivesUpRareStacks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var held StackID
+	moved := 0
+	b := NewBuilder(Limits{Nodes: 1000, Cells: 500, SliceWidth: 1000, Moved: func(to []StackID) {
+		moved++
+		held = to[held]
+	}})
+	label := b.Label(Labels{})
+	main := b.Frame(Frame{Func: "main"})
+	often := b.Frame(Frame{Func: "often"})
+	held = b.Push(b.Push(0, main), often)
+	const samples = 50_000
+	for i := range samples {
+		s := b.Push(0, main)
+		if i%2 == 0 {
+			s = held
+		} else {
+			for range 4 {
+				s = b.Push(s, b.Frame(Frame{Addr: rng.Uint64N(40)}))
+			}
+		}
+		b.AddAt(uint64(i), s, label, 1, 3)
+		if len(b.p.Nodes) > 1000 {
+			t.Fatalf("%d stacks after sample %d", len(b.p.Nodes), i)
+		}
+	}
+	p := b.Profile()
+	if n, w := p.Total(-1); n != samples || w != 3*samples {
+		t.Errorf("%d samples of weight %d, want %d and %d", n, w, samples, 3*samples)
+	}
+	var count int64
+	for _, c := range p.Cells {
+		if p.Frames[p.Nodes[c.Stack].Frame].Func == "often" {
+			count += c.Count
+		}
+		if c.Stack == 0 {
+			t.Error("a sample has lost its whole stack")
+		}
+	}
+	if count != samples/2 {
+		t.Errorf("%d samples of the frequent stack, want %d", count, samples/2)
+	}
+	for i, n := range p.Nodes[1:] {
+		if int(n.Parent) > i {
+			t.Fatalf("stack %d comes before its caller", i+1)
+		}
+	}
+	if moved == 0 || len(p.Warnings) != 1 {
+		t.Errorf("given up %d times, warnings %q", moved, p.Warnings)
+	}
+}

@@ -119,11 +119,14 @@ func (l *loader) load(ctx context.Context) error {
 
 func newLoader(f *perfdata.File, opt Options) *loader {
 	l := &loader{
-		opt: opt, f: f, b: profile.NewBuilder(opt.Limits), tasks: newTasks(),
+		opt: opt, f: f, tasks: newTasks(),
 		objects: map[string]*object{}, ids: map[string]string{}, kframes: map[uint64]profile.FrameID{},
 		cgroups: map[uint64]string{}, seed: rand.Uint64(), callers: make([]slot[profile.StackID], cacheSize), frames: make([]slot[profile.FrameID], cacheSize),
 		missing: map[string]bool{}, values: map[uint64]uint64{},
 	}
+	limits := opt.Limits
+	limits.Moved = l.movedStacks
+	l.b = profile.NewBuilder(limits)
 	for _, id := range f.BuildIDs {
 		l.ids[id.Path] = id.ID
 		if id.Path == "[kernel.kallsyms]" {
@@ -165,6 +168,16 @@ func (l *loader) finish() {
 	}
 }
 
+// movedStacks learns that stacks have other numbers now.
+func (l *loader) movedStacks(to []profile.StackID) {
+	clear(l.callers)
+	if l.sched != nil {
+		for _, a := range l.sched.off {
+			a.stack = to[a.stack]
+		}
+	}
+}
+
 // record takes one record.
 func (l *loader) record(r *perfdata.Record) {
 	switch r.Type {
@@ -180,6 +193,10 @@ func (l *loader) record(r *perfdata.Record) {
 	case perfdata.RecordFork:
 		if t, ok := l.f.Task(r); ok {
 			l.tasks.fork(t.PID, t.ParentPID, t.TID, t.ParentTID)
+		}
+	case perfdata.RecordExit:
+		if t, ok := l.f.Task(r); ok && l.tasks.exit(t.PID, t.TID) {
+			clear(l.cpus[:])
 		}
 	case perfdata.RecordKsymbol:
 		if k, ok := l.f.Ksymbol(r); ok {

@@ -96,12 +96,14 @@ type process struct {
 	space *space
 	inner int32   // its number in its own PID namespace, where it is known
 	jit   *object // code that a runtime made, and wrote down in a perf map
+	gone  bool    // it has ended
 }
 
 // A thread is what is known of one.
 type thread struct {
 	comm   string
 	named  bool
+	gone   bool
 	labels []seenLabel
 }
 
@@ -119,6 +121,7 @@ type tasks struct {
 	procs   map[int32]*process
 	threads map[int32]*thread
 	version int
+	ended   []int32 // threads that have, the first first
 }
 
 func newTasks() *tasks {
@@ -149,7 +152,7 @@ func (t *tasks) thread(tid int32) *thread {
 // name gives a thread its name.
 func (t *tasks) name(tid int32, comm string) {
 	x := t.thread(tid)
-	x.comm, x.named, x.labels = comm, true, x.labels[:0]
+	x.comm, x.named, x.gone, x.labels = comm, true, false, x.labels[:0]
 }
 
 // comm is a thread's name.
@@ -182,7 +185,35 @@ func (t *tasks) fork(pid, parent, tid, ptid int32) {
 	from := t.proc(parent)
 	from.space.shared = true
 	p := t.proc(pid)
-	p.space, p.jit, p.inner = from.space, nil, 0
+	p.space, p.jit, p.inner, p.gone = from.space, nil, 0, false
+}
+
+// maxEnded is how many threads that have ended are remembered: samples of their
+// end come after it.
+const maxEnded = 1 << 12
+
+// exit notes that a thread has ended; it says whether old ones were forgotten.
+func (t *tasks) exit(pid, tid int32) bool {
+	if x := t.threads[tid]; x != nil {
+		x.gone = true
+	}
+	if p := t.procs[pid]; p != nil && pid == tid {
+		p.gone = true
+	}
+	t.ended = append(t.ended, tid)
+	if len(t.ended) < maxEnded {
+		return false
+	}
+	for _, tid := range t.ended[:maxEnded/2] {
+		if x := t.threads[tid]; x != nil && x.gone {
+			delete(t.threads, tid)
+		}
+		if p := t.procs[tid]; p != nil && p.gone {
+			delete(t.procs, tid)
+		}
+	}
+	t.ended = append(t.ended[:0], t.ended[maxEnded/2:]...)
+	return true
 }
 
 // exec lets a process begin anew.
