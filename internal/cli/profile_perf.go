@@ -30,6 +30,7 @@ type profileFlags struct {
 	sysroot  string
 	dirs     []string
 	inline   bool
+	guest    string
 }
 
 var profileKinds = map[string]resolve.Kind{"samples": resolve.Samples, "offcpu": resolve.OffCPU, "wakeup": resolve.Wakeup}
@@ -39,6 +40,7 @@ func (o *profileFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&o.event, "event", "", "`NAME` of the event, where several were recorded; default: the one with the most samples")
 	c.Flags().StringVar(&o.vmlinux, "vmlinux", "", "`FILE` with the symbols of the recorded kernel")
 	c.Flags().StringVar(&o.kallsyms, "kallsyms", "", "`FILE` with /proc/kallsyms of the recorded machine")
+	c.Flags().StringVar(&o.guest, "guest-kallsyms", "", "`FILE` with /proc/kallsyms of the guests that were sampled")
 	c.Flags().StringVar(&o.sysroot, "sysroot", "", "`DIR` with the programs of the recorded machine")
 	c.Flags().BoolVar(&o.inline, "inline", false, "expand inlined functions, with file and line, where debug information is at hand")
 	c.Flags().StringArrayVar(&o.dirs, "symbols", splitList(os.Getenv("RINGSIDE_SYMBOLS")), "`DIR` with debug files by build ID; may be repeated (env RINGSIDE_SYMBOLS)")
@@ -57,6 +59,16 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 	defer end()
 	opt := o.resolving()
 	opt.Kind = kind
+	if o.guest != "" {
+		if opt.Guest, err = kallsymsOf(o.guest); err != nil {
+			return nil, usage(err)
+		}
+	}
+	if saved := filepath.Join(path, "kcore_dir", "kallsyms"); f.Directory && o.kallsyms == "" && o.vmlinux == "" {
+		if _, err := os.Stat(saved); err == nil {
+			opt.Kernel = func(string, string) (resolve.Kernel, error) { return kallsymsOf(saved) }
+		}
+	}
 	// What is kept is little of what passes by: collecting sooner costs less than
 	// the memory.
 	defer debug.SetGCPercent(debug.SetGCPercent(75))
@@ -75,7 +87,7 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 
 // resolving are the options by which addresses become functions.
 func (o *profileFlags) resolving() resolve.Options {
-	opt := resolve.Options{Limits: profile.Limits{Cells: 300_000}, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap}
+	opt := resolve.Options{Limits: profile.Limits{Cells: 300_000}, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap, Dump: o.dump}
 	if o.inline {
 		opt.Lines = o.debugLines
 	}
@@ -279,6 +291,35 @@ func kallsymsOf(path string) (resolve.Kernel, error) {
 }
 
 // perfMap opens what a runtime of a recorded process wrote.
-func (o *profileFlags) perfMap(pid, inner int32) (io.ReadCloser, error) {
+// A process in a container that still runs is asked for it: there it has another
+// number.
+func (o *profileFlags) perfMap(pid int32) (io.ReadCloser, error) {
+	if o.sysroot == "" {
+		if inner := innerPID(pid); inner != "" {
+			if f, err := os.Open(fmt.Sprintf("/proc/%d/root/tmp/perf-%s.map", pid, inner)); err == nil {
+				return f, nil
+			}
+		}
+	}
 	return os.Open(filepath.Join(o.sysroot, "/tmp", fmt.Sprintf("perf-%d.map", pid)))
+}
+
+// innerPID is a running process's number in its own PID namespace, "" where it is
+// in ours.
+func innerPID(pid int32) string {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(status)) {
+		if part := strings.Fields(line); len(part) > 2 && part[0] == "NStgid:" {
+			return part[len(part)-1]
+		}
+	}
+	return ""
+}
+
+// dump opens what a runtime has written of its code.
+func (o *profileFlags) dump(path string) (io.ReadCloser, error) {
+	return os.Open(filepath.Join(o.sysroot, path))
 }

@@ -38,7 +38,8 @@ var rooms = []struct {
 	{"profile/convert", []string{"profile"}},
 	{"profile/perfdata", nil},
 	{"profile/unwind", nil},
-	{"profile/resolve", []string{"profile", "profile/perfdata", "profile/unwind", "trace/event"}},
+	{"profile/jitdump", nil},
+	{"profile/resolve", []string{"profile", "profile/perfdata", "profile/unwind", "profile/jitdump", "trace/event"}},
 	{"profile/compare", []string{"profile"}},
 	{"profile/costs", []string{"profile"}},
 	{"profile/flame", []string{"profile", "profile/compare"}},
@@ -83,7 +84,7 @@ var rooms = []struct {
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/recording", "internal/child", "internal/recordingjob", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",
 		"docs", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "insn", "symbol", "similar",
-		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/ftracetext", "trace/report", "trace/latency", "trace/sched", "trace/usage", "trace/path", "trace/graph", "trace/timeline",
+		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/jitdump", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/ftracetext", "trace/report", "trace/latency", "trace/sched", "trace/usage", "trace/path", "trace/graph", "trace/timeline",
 		"probe", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},

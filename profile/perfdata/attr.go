@@ -50,6 +50,7 @@ const (
 const (
 	flagFreq        = 1 << 10
 	flagSampleIDAll = 1 << 18
+	flagUseClock    = 1 << 25
 )
 
 // Types of events (PERF_TYPE_*).
@@ -71,11 +72,15 @@ type Attr struct {
 	BranchType uint64
 	RegsUser   uint64 // the mask of user registers
 	RegsIntr   uint64
+	Clock      int32 // of the times, where one was chosen
 	IDs        []uint64
 }
 
 // Frequency says whether Period is samples per second.
 func (a *Attr) Frequency() bool { return a.Flags&flagFreq != 0 }
+
+// Monotonic says whether times are those of CLOCK_MONOTONIC.
+func (a *Attr) Monotonic() bool { return a.Flags&flagUseClock != 0 && a.Clock == 1 }
 
 // Unit is what a sample's period counts.
 func (a *Attr) Unit() string {
@@ -148,6 +153,7 @@ func (o order) attr(b []byte) (Attr, error) {
 	a := Attr{
 		Type: o.u32(full), Config: o.u64(full[8:]), Period: o.u64(full[16:]), SampleType: o.u64(full[24:]),
 		ReadFormat: o.u64(full[32:]), BranchType: o.u64(full[72:]), RegsUser: o.u64(full[80:]), RegsIntr: o.u64(full[96:]),
+		Clock: int32(o.u32(full[92:])),
 	}
 	a.Flags = o.u64(full[40:])
 	if o.swap {

@@ -195,3 +195,17 @@ func (l *loader) kernelFrame(addr uint64) profile.FrameID {
 	l.kframes[addr] = id
 	return id
 }
+
+// guestFrame returns the frame of an address in a guest's kernel.
+func (l *loader) guestFrame(addr uint64) profile.FrameID {
+	f := profile.Frame{Kind: profile.GuestKernel, Module: "[guest.kernel.kallsyms]", Addr: addr}
+	if l.opt.Guest != nil {
+		if name, module, ok := l.opt.Guest.Find(addr); ok {
+			f.Func, f.Addr = name, 0
+			if module != "" {
+				f.Module = "[guest." + module + "]"
+			}
+		}
+	}
+	return l.b.Frame(f)
+}

@@ -30,9 +30,12 @@ type Options struct {
 	// Kernel gives the functions of the kernel with this release and build ID.
 	Kernel func(release, buildID string) (Kernel, error)
 	// PerfMap opens what a runtime wrote of the code that it made,
-	// /tmp/perf-PID.map. inner is the process's number in its own PID namespace,
-	// 0 where that is not known.
-	PerfMap func(pid, inner int32) (io.ReadCloser, error)
+	// /tmp/perf-PID.map.
+	PerfMap func(pid int32) (io.ReadCloser, error)
+	// Dump opens jit-PID.dump, which a runtime has mapped from path.
+	Dump func(path string) (io.ReadCloser, error)
+	// Guest is the kernel of the guests, where some were sampled.
+	Guest Kernel
 	// Lines opens the debug information of an object, or of the kernel, whose path
 	// is "[kernel.kallsyms]". If it is set, frames have file and line, and what
 	// was inlined has frames of its own.
@@ -229,6 +232,10 @@ func (l *loader) mapped(r *perfdata.Record) {
 		return
 	}
 	if m.HasProtections && !m.Exec {
+		return
+	}
+	if isDump(m.Path) {
+		l.openDump(l.tasks.proc(m.PID), m.Path)
 		return
 	}
 	id := hex.EncodeToString([]byte(m.BuildID))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ringside/profile"
+	"ringside/profile/jitdump"
 	"ringside/profile/unwind"
 )
 
@@ -31,6 +32,8 @@ type object struct {
 	unwindRead bool
 	lines      Lines
 	linesAsked bool
+	dump       *dump          // of code that a runtime made, and wrote down with times
+	made       *jitdump.Event // the code is this
 }
 
 // object returns the object of a path and build ID. Memory without a file
@@ -53,11 +56,7 @@ func (l *loader) object(pid int32, path, id string) *object {
 // jit returns the object for the code that a process's runtime has made.
 func (l *loader) jit(p *process) *object {
 	if p.jit == nil {
-		pid := p.pid
-		if p.inner != 0 {
-			pid = p.inner
-		}
-		p.jit = &object{module: "/tmp/perf-" + strconv.Itoa(int(pid)) + ".map", jit: true, frames: map[uint64]profile.FrameID{}}
+		p.jit = &object{module: "/tmp/perf-" + strconv.Itoa(int(p.pid)) + ".map", jit: true, frames: map[uint64]profile.FrameID{}}
 	}
 	return p.jit
 }
@@ -140,7 +139,7 @@ func (l *loader) openMap(o *object, p *process) {
 	if l.opt.PerfMap == nil {
 		return
 	}
-	r, err := l.opt.PerfMap(p.pid, max(p.inner, 0))
+	r, err := l.opt.PerfMap(p.pid)
 	if err != nil {
 		return // most processes have none
 	}

@@ -92,11 +92,11 @@ func index(maps []mapping, addr uint64) int {
 
 // A process is what is known of one.
 type process struct {
-	pid   int32
-	space *space
-	inner int32   // its number in its own PID namespace, where it is known
-	jit   *object // code that a runtime made, and wrote down in a perf map
-	gone  bool    // it has ended
+	pid    int32
+	space  *space
+	jit    *object // code that a runtime made, and wrote down in a perf map
+	dumped bool    // its runtime has written a dump
+	gone   bool    // it has ended
 }
 
 // A thread is what is known of one.
@@ -185,7 +185,7 @@ func (t *tasks) fork(pid, parent, tid, ptid int32) {
 	from := t.proc(parent)
 	from.space.shared = true
 	p := t.proc(pid)
-	p.space, p.jit, p.inner, p.gone = from.space, nil, 0, false
+	p.space, p.jit, p.dumped, p.gone = from.space, nil, false, false
 }
 
 // maxEnded is how many threads that have ended are remembered: samples of their
@@ -220,7 +220,7 @@ func (t *tasks) exit(pid, tid int32) bool {
 func (t *tasks) exec(pid int32) {
 	t.version++
 	p := t.proc(pid)
-	p.space, p.jit = &space{version: t.version, before: p.space.maps}, nil
+	p.space, p.jit, p.dumped = &space{version: t.version, before: p.space.maps}, nil, false
 }
 
 // anonymous says that a mapping has no file behind it: what is in it, a runtime

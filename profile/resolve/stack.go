@@ -37,6 +37,7 @@ func (l *loader) forget() {
 // looked up at once.
 func (l *loader) stack(r *perfdata.Record) profile.StackID {
 	p := l.on(r).proc
+	l.upToDate(p, r)
 	if l.copied != nil && r.UserABI != 0 && len(r.UserStack) > 0 {
 		return l.copiedStack(p, r)
 	}
@@ -120,7 +121,7 @@ func (l *loader) frame(p *process, addr uint64, kind profile.Kind) profile.Frame
 	case profile.Kernel:
 		return l.kernelFrame(addr)
 	case profile.GuestKernel:
-		return l.b.Frame(profile.Frame{Kind: kind, Module: "[guest.kernel.kallsyms]", Addr: addr})
+		return l.guestFrame(addr)
 	case profile.Hypervisor:
 		return l.b.Frame(profile.Frame{Kind: kind, Module: "[hypervisor]", Addr: addr})
 	case profile.GuestUser:
@@ -143,6 +144,9 @@ func (l *loader) userFrame(p *process, addr uint64) profile.FrameID {
 // nowhere is no code: broken frame pointers lead there.
 func (l *loader) lookUp(p *process, addr uint64) profile.FrameID {
 	m := p.space.find(addr)
+	if id, ok := l.dumpedFrame(p, addr); ok {
+		return id
+	}
 	if m == nil {
 		if !l.nowhereKnown {
 			l.nowhere, l.nowhereKnown = l.b.Frame(profile.Frame{}), true
