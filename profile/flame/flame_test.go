@@ -175,6 +175,10 @@ func TestInBrowser(t *testing.T) {
 	script("all tasks", `const c = document.getElementById("by-comm"); c.selectedIndex = 0; c.dispatchEvent(new Event("change"))`)
 	do("callers first", chromedp.KeyEvent("r"))
 	holds("callers first", "#table", "rest")
+	do("back to the graph", chromedp.KeyEvent("r"), chromedp.KeyEvent("t"), chromedp.WaitVisible(chromedp.CSS("#graph")))
+	script("by task", `document.getElementById("by-task").click(); const q = document.getElementById("search"); q.value = "^busy$"; q.dispatchEvent(new Event("input"))`)
+	holds("by task", "#matched", "80.00 % matched")
+	script("not by task", `document.getElementById("by-task").click(); const q = document.getElementById("search"); q.value = ""; q.dispatchEvent(new Event("input"))`)
 	script("window", `const t = document.getElementById("to"); t.value = "1"; t.dispatchEvent(new Event("change"))`)
 	from, to := ask("from", chromedp.Value(chromedp.CSS("#from"))), ask("to", chromedp.Value(chromedp.CSS("#to")))
 	if from != "0.000" || to != "1.000" {

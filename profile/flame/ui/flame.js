@@ -3,7 +3,7 @@
 (function () {
   const m = Model(JSON.parse(document.getElementById("data").textContent));
   const d = m.d, ROW = 18;
-  const f = {comm: null, cpu: null, cgroup: null, from: null, to: null, reverse: false, byModule: false};
+  const f = {byTask: false, comm: null, cpu: null, cgroup: null, from: null, to: null, reverse: false, byModule: false};
   let root = null, zoom = null, rects = [], byDepth = [], focus = null, query = null, view = "graph", order = "self", upside = true;
 
   const el = (tag, props, ...kids) => {
@@ -93,6 +93,7 @@
   const tableToggle = toggle("show-table", "table", "the same as a table (t)", on => { view = on ? "table" : "graph"; show(); });
   app.append(el("div", {className: "bar"}, search, matched,
     toggle("reverse", "callers first", "merge stacks from their leaves (r)", on => { f.reverse = on; rebuild(); }),
+    ...(new Set(d.lc).size > 1 ? [toggle("by-task", "tasks", "the task below its stacks (k)", on => { f.byTask = on; rebuild(); })] : []),
     toggle("by-module", "modules", "one frame for all functions of a module", on => { f.byModule = on; rebuild(); }),
     toggle("icicle", "icicle", "roots on top", on => { upside = !on; draw(); }),
     tableToggle,
@@ -102,7 +103,7 @@
     app.append(el("div", {className: "bar"}, el("label", {}, "window of time, s"), from, "–", to, el("button", {type: "button", id: "all-time", onclick: () => { f.from = f.to = null; rebuild(); }}, "all")), strip);
   }
   app.append(crumbs, graphBox, tableBox, el("div", {className: "legend", id: "legend"}),
-    el("p", {className: "help"}, el("kbd", {}, "/"), " search  ", el("kbd", {}, "←↑↓→"), " move  ", el("kbd", {}, "Enter"), " zoom  ", el("kbd", {}, "Esc"), " out  ", el("kbd", {}, "r"), " callers first  ", el("kbd", {}, "t"), " table"));
+    el("p", {className: "help"}, el("kbd", {}, "/"), " search  ", el("kbd", {}, "←↑↓→"), " move  ", el("kbd", {}, "Enter"), " zoom  ", el("kbd", {}, "Esc"), " out  ", el("kbd", {}, "r"), " callers first  ", el("kbd", {}, "k"), " tasks  ", el("kbd", {}, "t"), " table"));
 
   // ---- colours
   const kinds = ["--user", "--kernel", "--unknown", "--user", "--kernel", "--marker"];
@@ -140,11 +141,11 @@
   }
   function rebuild() {
     const path = [];
-    for (let n = zoom; n && n.parent; n = n.parent) path.unshift(n.frame);
+    for (let n = zoom; n && n.parent; n = n.parent) path.unshift(n);
     root = build(m, f);
     zoom = root;
     for (const fr of path) {
-      const next = [...zoom.kids.values()].find(k => k.frame === fr);
+      const next = [...zoom.kids.values()].find(k => k.frame === fr.frame && k.text === fr.text);
       if (!next) break;
       zoom = next;
     }
@@ -212,7 +213,7 @@
     });
     legend();
   }
-  function label(n) { return n.frame < 0 ? "all" : f.byModule ? (m.module(n.frame) || "[unknown]") : m.name(n.frame); }
+  function label(n) { return n.text || (n.frame < 0) ? n.text || "all" : f.byModule ? (m.module(n.frame) || "[unknown]") : m.name(n.frame); }
   function legend() {
     const box = document.getElementById("legend");
     const item = (c, t) => el("span", {}, Object.assign(el("i", {}), {style: "background:" + c}), t);
@@ -244,7 +245,7 @@
       try { re = new RegExp(text, "i"); } catch (e) { matched.textContent = "not a regular expression"; return draw(); }
       const known = new Map();
       query = n => {
-        if (n.frame < 0) return false;
+        if (n.frame < 0) return !!n.text && re.test(n.text);
         let v = known.get(n.frame);
         if (v === undefined) known.set(n.frame, v = re.test(m.name(n.frame)) || re.test(m.module(n.frame)));
         return v;
@@ -300,6 +301,7 @@
       case "/": search.focus(); break;
       case "t": tableToggle.click(); break;
       case "r": document.getElementById("reverse").click(); break;
+      case "k": document.getElementById("by-task")?.click(); break;
       case "Escape": if (zoom !== root) into(zoom.parent || root); break;
       case "Enter": if (document.activeElement !== canvas) return; into(focus); break;
       case "ArrowUp": case "ArrowDown": case "ArrowLeft": case "ArrowRight":

@@ -45,6 +45,7 @@ function passes(m, f, c, i) {
 // build makes the tree that is drawn: nodes of {frame, children, self, total}
 // with the weights of A and B. Reversed, a stack begins at its leaf.
 function build(m, f) {
+  if (f.byTask) return byTask(m, f);
   const root = {frame: -1, a: 0, b: 0, sa: 0, sb: 0, kids: new Map(), parent: null, depth: 0};
   const selfA = new Float64Array(m.n), selfB = new Float64Array(m.n);
   const d = m.d, c = cells(m, f);
@@ -94,6 +95,29 @@ function build(m, f) {
   return root;
 }
 
+// byTask is build with a node for each task above its stacks.
+function byTask(m, f) {
+  const root = {frame: -1, a: 0, b: 0, sa: 0, sb: 0, kids: new Map(), parent: null, depth: 0};
+  const deeper = n => {
+    n.depth++;
+    for (const k of n.kids.values()) deeper(k);
+  };
+  for (const comm of new Set(m.d.lc)) {
+    if (f.comm !== null && f.comm !== comm) continue;
+    const task = build(m, Object.assign({}, f, {byTask: false, comm}));
+    if (!task.a && !task.b) continue;
+    deeper(task);
+    task.text = m.d.s[comm] || "[unknown task]";
+    task.parent = root;
+    root.kids.set("task " + comm, task);
+    root.a += task.a; root.b += task.b;
+  }
+  return root;
+}
+
+// textOf is what a node is called.
+function textOf(m, n) { return n.text || m.name(n.frame); }
+
 // share is how wide a node is: of a comparison the mean of both shares.
 function shareOf(m, root, node) {
   const a = root.a ? node.a / root.a : 0;
@@ -110,7 +134,7 @@ function layout(m, root, zoom, least) {
   const whole = shareOf(m, root, zoom) || 1;
   const walk = (n, x) => {
     const kids = [...n.kids.values()];
-    kids.sort((p, q) => m.name(p.frame) < m.name(q.frame) ? -1 : 1);
+    kids.sort((p, q) => textOf(m, p) < textOf(m, q) ? -1 : 1);
     for (const k of kids) {
       const w = shareOf(m, root, k) / whole;
       if (w >= least) {
