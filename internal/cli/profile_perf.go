@@ -87,7 +87,7 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 
 // resolving are the options by which addresses become functions.
 func (o *profileFlags) resolving() resolve.Options {
-	opt := resolve.Options{Limits: profile.Limits{Cells: 300_000}, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap, Dump: o.dump}
+	opt := resolve.Options{Limits: profile.Limits{Cells: 200_000}, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap, Dump: o.dump}
 	if o.inline {
 		opt.Lines = o.debugLines
 	}

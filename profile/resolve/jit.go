@@ -85,7 +85,6 @@ func (d *dump) at(p *process, time uint64, next func() int) {
 		p.space = &space{maps: slices.Clone(p.space.maps), before: p.space.before}
 	}
 	p.space.version = next()
-	clear(p.jit.frames)
 }
 
 // upToDate brings the dump of a sample's process to its time.

@@ -73,6 +73,8 @@ type loader struct {
 	cgroups      map[uint64]string
 	callers      []slot[profile.StackID] // of call chains without their innermost function
 	frames       []slot[profile.FrameID] // of addresses in processes
+	places       []slot[profile.FrameID] // of places in objects
+	numbered     uint64                  // objects so far
 	cpus         [64]cpu
 	seed         uint64
 	broken       int64 // call chains
@@ -124,7 +126,7 @@ func newLoader(f *perfdata.File, opt Options) *loader {
 	l := &loader{
 		opt: opt, f: f, tasks: newTasks(),
 		objects: map[string]*object{}, ids: map[string]string{}, kframes: map[uint64]profile.FrameID{},
-		cgroups: map[uint64]string{}, seed: rand.Uint64(), callers: make([]slot[profile.StackID], cacheSize), frames: make([]slot[profile.FrameID], cacheSize),
+		cgroups: map[uint64]string{}, seed: rand.Uint64(), callers: make([]slot[profile.StackID], cacheSize), frames: make([]slot[profile.FrameID], cacheSize), places: make([]slot[profile.FrameID], cacheSize),
 		missing: map[string]bool{}, values: map[uint64]uint64{},
 	}
 	limits := opt.Limits

@@ -26,8 +26,8 @@ type object struct {
 	jit        bool
 	loads      loads
 	table      table
-	frames     map[uint64]profile.FrameID // by offset
-	named      map[*sym]profile.FrameID   // by symbol
+	number     uint64                   // among the objects
+	named      map[*sym]profile.FrameID // by symbol
 	unwind     *unwind.Tables
 	unwindRead bool
 	lines      Lines
@@ -45,7 +45,7 @@ func (l *loader) object(pid int32, path, id string) *object {
 	key := path + "\x00" + id
 	o := l.objects[key]
 	if o == nil {
-		o = &object{path: path, module: path, buildID: id, frames: map[uint64]profile.FrameID{}}
+		o = &object{path: path, module: path, buildID: id, number: l.number()}
 		// [vvar], [uprobes], a file that has no name any more.
 		o.opened = path != vdsoPath && !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "/memfd:")
 		l.objects[key] = o
@@ -53,10 +53,16 @@ func (l *loader) object(pid int32, path, id string) *object {
 	return o
 }
 
+// number returns a number that no object has.
+func (l *loader) number() uint64 {
+	l.numbered++
+	return l.numbered
+}
+
 // jit returns the object for the code that a process's runtime has made.
 func (l *loader) jit(p *process) *object {
 	if p.jit == nil {
-		p.jit = &object{module: "/tmp/perf-" + strconv.Itoa(int(p.pid)) + ".map", jit: true, frames: map[uint64]profile.FrameID{}}
+		p.jit = &object{module: "/tmp/perf-" + strconv.Itoa(int(p.pid)) + ".map", jit: true, number: l.number()}
 	}
 	return p.jit
 }

@@ -29,6 +29,7 @@ func mix(h, v uint64) uint64 {
 func (l *loader) forget() {
 	clear(l.callers)
 	clear(l.frames)
+	clear(l.places)
 	clear(l.kframes)
 }
 
@@ -60,7 +61,7 @@ func (l *loader) stack(r *perfdata.Record) profile.StackID {
 	if first == len(chain) {
 		return 0
 	}
-	h := l.seed ^ uint64(kind)
+	h := mix(l.seed, uint64(kind))
 	user := isUser(kind)
 	for _, ip := range chain[first+1:] {
 		if ip >= perfdata.ContextMax {
@@ -132,7 +133,7 @@ func (l *loader) frame(p *process, addr uint64, kind profile.Kind) profile.Frame
 
 // userFrame returns the frame of an address in a process.
 func (l *loader) userFrame(p *process, addr uint64) profile.FrameID {
-	key := mix(l.seed^addr, uint64(p.space.version))
+	key := mix(mix(l.seed, addr), uint64(p.space.version))
 	at := &l.frames[key%cacheSize]
 	if at.key != key || !at.ok {
 		*at = slot[profile.FrameID]{key, l.lookUp(p, addr), true}
@@ -155,13 +156,15 @@ func (l *loader) lookUp(p *process, addr uint64) profile.FrameID {
 	}
 	o := m.obj
 	off := addr - m.start + m.off
-	if id, ok := o.frames[off]; ok {
-		return id
+	// Processes that run the same program ask for the same places of it.
+	key := mix(mix(l.seed, off), o.number)
+	at := &l.places[key%cacheSize]
+	if at.key == key && at.ok {
+		return at.id
 	}
 	l.open(o, p)
-	id := l.objectFrame(o, off)
-	o.frames[off] = id
-	return id
+	*at = slot[profile.FrameID]{key, l.objectFrame(o, off), true}
+	return at.id
 }
 
 // objectFrame returns the frame of an offset that was not asked for before:
