@@ -133,33 +133,32 @@ type tree struct {
 	frameID map[profile.Frame]int
 	parent  []int
 	frame   []int
-	nodeID  map[[2]int]int
+	nodeID  map[uint64]int32 // by caller and frame
 	labels  []profile.Labels
 	labelID map[profile.Labels]int
 	cells   []cell
 }
 
 func newTree() *tree {
-	return &tree{frameID: map[profile.Frame]int{}, parent: []int{0}, frame: []int{-1}, nodeID: map[[2]int]int{}, labelID: map[profile.Labels]int{}}
+	return &tree{frameID: map[profile.Frame]int{}, parent: []int{0}, frame: []int{-1}, nodeID: map[uint64]int32{}, labelID: map[profile.Labels]int{}}
 }
 
 // add takes a profile's cells of one event, -1 for all, into side 0 or 1.
 func (t *tree) add(p *profile.Profile, event, side int) {
-	nodes := make([]int, len(p.Nodes))
+	nodes := make([]int32, len(p.Nodes))
+	frames := make([]int, len(p.Frames)) // plus one
 	for i := 1; i < len(p.Nodes); i++ {
-		f := p.Frames[p.Nodes[i].Frame]
-		f.Addr, f.File, f.Line = 0, "", 0 // in a picture a function is one frame
-		id, ok := t.frameID[f]
-		if !ok {
-			id = len(t.frames)
-			t.frames = append(t.frames, f)
-			t.frameID[f] = id
+		id := frames[p.Nodes[i].Frame] - 1
+		if id < 0 {
+			id = t.frameOf(p.Frames[p.Nodes[i].Frame])
+			frames[p.Nodes[i].Frame] = id + 1
 		}
-		key := [2]int{nodes[p.Nodes[i].Parent], id}
+		up := nodes[p.Nodes[i].Parent]
+		key := uint64(uint32(up))<<32 | uint64(uint32(id))
 		n, ok := t.nodeID[key]
 		if !ok {
-			n = len(t.parent)
-			t.parent, t.frame = append(t.parent, key[0]), append(t.frame, id)
+			n = int32(len(t.parent))
+			t.parent, t.frame = append(t.parent, int(up)), append(t.frame, id)
 			t.nodeID[key] = n
 		}
 		nodes[i] = n
@@ -179,7 +178,7 @@ func (t *tree) add(p *profile.Profile, event, side int) {
 		if event >= 0 && p.Labels[c.Label].Event != event {
 			continue
 		}
-		x := cell{slice: c.Slice, node: int32(nodes[c.Stack]), label: int32(labels[c.Label])}
+		x := cell{slice: c.Slice, node: nodes[c.Stack], label: int32(labels[c.Label])}
 		if side == 0 {
 			x.a = c.Weight
 		} else {
@@ -187,6 +186,18 @@ func (t *tree) add(p *profile.Profile, event, side int) {
 		}
 		t.cells = append(t.cells, x)
 	}
+}
+
+// frameOf numbers a frame: in a picture a function is one.
+func (t *tree) frameOf(f profile.Frame) int {
+	f.Addr, f.File, f.Line = 0, "", 0
+	id, ok := t.frameID[f]
+	if !ok {
+		id = len(t.frames)
+		t.frames = append(t.frames, f)
+		t.frameID[f] = id
+	}
+	return id
 }
 
 // prune counts the smallest leaves to their callers until no more than most
