@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,7 @@ func script(t *testing.T, path string, args ...string) string {
 
 func TestProfile(t *testing.T) {
 	path, rec := record(t, probe.Capture{With: probe.PerfEvent, Events: []probe.Event{{Name: "cpu-clock", Frequency: 999, Stack: true}}})
-	if rec.Events == 0 || rec.Lost != 0 {
+	if rec.Events == 0 {
 		t.Errorf("recorded %+v", rec)
 	}
 	text := script(t, path, "-F", "comm,event,ip,sym,dso")
@@ -92,6 +93,8 @@ func TestTracepoints(t *testing.T) {
 	path, rec := record(t, probe.Capture{With: probe.PerfEvent, Events: []probe.Event{
 		{Name: "sched:sched_switch", Period: 1, Stack: true}, {Name: "sched:sched_wakeup", Period: 1}, {Name: "sched:no_such_event", Optional: true},
 	}})
+	// On a busy machine the buffers may overrun, which is said too.
+	rec.Notes = slices.DeleteFunc(rec.Notes, func(n string) bool { return strings.Contains(n, "did not fit into the buffers") })
 	if len(rec.Notes) != 1 || !strings.Contains(rec.Notes[0], "no_such_event") {
 		t.Errorf("notes: %q", rec.Notes)
 	}
