@@ -66,8 +66,7 @@ type Frame struct {
 	File string
 	Line int
 	// Addr is the address within Module of a frame without a name, else 0: it
-	// would split one function into many frames. It is where the function begins,
-	// as far as that is known.
+	// would split one function into many frames.
 	Addr uint64
 	Kind Kind
 	// Inlined says that the compiler put the function into its caller.

@@ -145,6 +145,10 @@ func newTree() *tree {
 
 // add takes a profile's cells of one event, -1 for all, into side 0 or 1.
 func (t *tree) add(p *profile.Profile, event, side int) {
+	if len(t.nodeID) == 0 {
+		t.nodeID = make(map[uint64]int32, len(p.Nodes))
+	}
+	t.cells = slices.Grow(t.cells, len(p.Cells))
 	nodes := make([]int32, len(p.Nodes))
 	frames := make([]int, len(p.Frames)) // plus one
 	for i := 1; i < len(p.Nodes); i++ {

@@ -17,7 +17,7 @@ const maxSection = 512 << 20
 // the object's file counts.
 type Tables struct {
 	eh, debug section
-	search    *Index
+	search    *searchIndex
 	index     []entry
 	debugIdx  []entry
 	rows      map[uint64]*row
@@ -39,26 +39,11 @@ type entry struct {
 // ErrNone says that an object has no call frame information.
 var ErrNone = errors.New("it has no call frame information")
 
-// An Index is the search table of .eh_frame_hdr. Compilers describe each
-// function by itself, also where its name was stripped: it tells where functions
-// begin.
-type Index struct {
+// A searchIndex is the search table of .eh_frame_hdr.
+type searchIndex struct {
 	order binary.ByteOrder
 	b     []byte // entries: where code begins, where its description is
 	addr  uint64 // what they are relative to
-}
-
-// OpenIndex reads the search table of an ELF file, and nothing else of it.
-func OpenIndex(r io.ReaderAt) (x *Index, err error) {
-	defer broken(&err)
-	f, err := elf.NewFile(r)
-	if err != nil {
-		return nil, err
-	}
-	if x = searchTable(f); x == nil {
-		return nil, ErrNone
-	}
-	return x, nil
 }
 
 // broken makes an error of a panic: debug/elf has some for broken files.
@@ -112,7 +97,7 @@ func Open(r, debug io.ReaderAt) (t *Tables, err error) {
 }
 
 // searchTable reads .eh_frame_hdr.
-func searchTable(f *elf.File) *Index {
+func searchTable(f *elf.File) *searchIndex {
 	r, ok := load(f, ".eh_frame_hdr")
 	if !ok {
 		return nil
@@ -126,28 +111,18 @@ func searchTable(f *elf.File) *Index {
 	if !ok || n == 0 || n > uint64(len(r.b)-r.at)/8 {
 		return nil
 	}
-	return &Index{r.order, r.b[r.at : r.at+int(n)*8], r.addr}
+	return &searchIndex{r.order, r.b[r.at : r.at+int(n)*8], r.addr}
 }
 
 // at is an entry of the search table.
-func (x *Index) at(i int) (start, at uint64) {
+func (x *searchIndex) at(i int) (start, at uint64) {
 	b := x.b[8*i:]
 	return x.addr + uint64(int64(int32(x.order.Uint32(b)))), x.addr + uint64(int64(int32(x.order.Uint32(b[4:]))))
 }
 
 // last is the last entry that begins at or before an address.
-func (x *Index) last(pc uint64) int {
+func (x *searchIndex) last(pc uint64) int {
 	return sort.Search(len(x.b)/8, func(i int) bool { start, _ := x.at(i); return start > pc }) - 1
-}
-
-// Start returns where the function that an address is in, or behind, begins.
-func (x *Index) Start(pc uint64) (uint64, bool) {
-	i := x.last(pc)
-	if i < 0 {
-		return 0, false
-	}
-	start, _ := x.at(i)
-	return start, true
 }
 
 // find returns the description of an address.

@@ -223,7 +223,7 @@ func newTables(eh, search, debug []byte) *Tables {
 	x.debug = section{reader: r, cies: map[int]*cie{}}
 	x.debugIdx = x.debug.entries()
 	if len(search) >= 8 {
-		x.search = &Index{binary.LittleEndian, search[:len(search)&^7], 0}
+		x.search = &searchIndex{binary.LittleEndian, search[:len(search)&^7], 0}
 	} else {
 		x.index = x.eh.entries()
 	}
@@ -269,9 +269,6 @@ func FuzzOpen(f *testing.F) {
 		x, err := Open(bytes.NewReader(data), bytes.NewReader(data))
 		if err == nil {
 			x.row(0x1000)
-		}
-		if i, err := OpenIndex(bytes.NewReader(data)); err == nil {
-			i.Start(0x1000)
 		}
 	})
 }
