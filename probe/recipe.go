@@ -35,13 +35,14 @@ type Recipe struct {
 }
 
 // Groups are the groups of recipes, in the order in which they are listed.
-var groups = []string{"cpu", "scheduler", "interrupts", "memory", "block", "network", "locks", "syscalls"}
+var groups = []string{"cpu", "scheduler", "interrupts", "memory", "block", "files", "network", "locks", "syscalls", "boot"}
 
 // The engines that recipes name.
 const (
 	PerfEvent = "perf_event" // perf_event_open, in this process → perf.data
 	Tracefs   = "tracefs"    // a trace instance, in this process → trace.dat
 	EBPF      = "ebpf"       // aggregated in the kernel, in this process → tables
+	KernelLog = "klog"       // what the kernel has said already → tables
 	Command   = "command"    // a program that is installed
 )
 
@@ -121,6 +122,18 @@ type Measure struct {
 	// By names what the table is broken down by: fields of the ending event,
 	// "comm" for the running task, "cpu". At most two numbers and one text.
 	By []string `yaml:"by,omitempty" json:"by,omitempty"`
+	// Kept, if set, makes the measure one of what begins and does not end, such
+	// as memory that is allocated and not freed. By is then of the beginning.
+	Kept *Kept `yaml:"kept,omitempty" json:"kept,omitempty"`
+}
+
+// Kept says how large is what is kept: one of the two names a field of the
+// beginning.
+type Kept struct {
+	Size  string `yaml:"size,omitempty" json:"size,omitempty"`   // in bytes
+	Order string `yaml:"order,omitempty" json:"order,omitempty"` // as a power of two of pages
+	// Stack keeps the kernel's call chain, too.
+	Stack bool `yaml:"stack,omitempty" json:"stack,omitempty"`
 }
 
 // A Point is a kernel event with what identifies the interval it belongs to.
@@ -129,6 +142,9 @@ type Point struct {
 	// Key names fields of the event, "task" for the running task or "cpu"; at
 	// most two.
 	Key []string `yaml:"key,omitempty" json:"key,omitempty"`
+	// At names the field that has the time; default is when the event comes.
+	// The beginning's and the end's must be of one clock, in nanoseconds.
+	At string `yaml:"at,omitempty" json:"at,omitempty"`
 	// When holds the event to values of its fields.
 	When []Condition `yaml:"when,omitempty" json:"when,omitempty"`
 }
@@ -143,7 +159,8 @@ type Condition struct {
 // A View is one part of the report.
 type View struct {
 	View string `yaml:"view" json:"view"`
-	// Of is what a flame graph or a top table weighs: samples, offcpu, wakeup.
+	// Of is what a flame graph or a top table weighs: samples, offcpu, wakeup; or
+	// kept, what a measure in the kernel has found to be kept, by its stacks.
 	Of string `yaml:"of,omitempty" json:"of,omitempty"`
 }
 
@@ -152,12 +169,18 @@ const (
 	ViewFlame     = "flame"     // flame graph
 	ViewTop       = "top"       // the functions with the most weight
 	ViewTables    = "tables"    // what ebpf has aggregated
+	ViewLatency   = "latency"   // latencies that a trace's events allow, with the story of the worst
+	ViewTimeline  = "timeline"  // what CPUs and tasks did, over time
 	ViewRecording = "recording" // the recording itself, for other tools
 )
 
 var views = map[string][]string{
-	ViewFlame: {"samples", "offcpu", "wakeup"}, ViewTop: {"samples", "offcpu", "wakeup"}, ViewTables: nil, ViewRecording: nil,
+	ViewFlame: {"samples", "offcpu", "wakeup", OfKept}, ViewTop: {"samples", "offcpu", "wakeup"},
+	ViewTables: nil, ViewLatency: nil, ViewTimeline: nil, ViewRecording: nil,
 }
+
+// OfKept is what a flame graph of the kernel's tables weighs.
+const OfKept = "kept"
 
 // Shows says whether the view is of what a capture of this format makes.
 func (v View) Shows(format string) bool {
@@ -165,7 +188,12 @@ func (v View) Shows(format string) bool {
 	case ViewTables:
 		return format == Tables
 	case ViewRecording:
-		return format != Tables
+		return format == PerfData || format == TraceDat
+	case ViewLatency, ViewTimeline:
+		return format == TraceDat
+	}
+	if v.Of == OfKept {
+		return format == Tables
 	}
 	return format == PerfData
 }
@@ -285,6 +313,7 @@ func (c Capture) check() error {
 				return fmt.Errorf("measure %q: %w", m.Name, err)
 			}
 		}
+	case KernelLog:
 	case Command:
 		if len(c.Argv) == 0 {
 			return errors.New("argv is empty")
@@ -305,6 +334,14 @@ func (m Measure) check() error {
 	if len(m.End) == 0 {
 		return errors.New("end is empty")
 	}
+	if k := m.Kept; k != nil {
+		if len(m.Begin) == 0 {
+			return errors.New("begin is empty: what is kept has a beginning")
+		}
+		if (k.Size == "") == (k.Order == "") {
+			return errors.New("kept has either size or order")
+		}
+	}
 	if len(m.By) > 3 {
 		return errors.New("by has more than three parts")
 	}
@@ -312,6 +349,9 @@ func (m Measure) check() error {
 		system, name, ok := strings.Cut(p.Event, ":")
 		if !ok || !fieldName.MatchString(system) || !fieldName.MatchString(name) {
 			return fmt.Errorf("event %q: write system:name", p.Event)
+		}
+		if p.At != "" && (!fieldName.MatchString(p.At) || len(m.Begin) == 0) {
+			return fmt.Errorf("event %s: at names the field that has the time of a beginning or an end", p.Event)
 		}
 		if len(p.Key) > 2 {
 			return fmt.Errorf("event %s: its key has more than two parts", p.Event)

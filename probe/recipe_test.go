@@ -16,6 +16,7 @@ func TestBuiltin(t *testing.T) {
 	// What the documentation promises.
 	want := []string{
 		"cpu-profile", "off-cpu", "runqlat", "sched-timeline", "wakeups", "irqlat", "page-faults", "reclaim", "iolat", "tcp-drops", "tcp-retransmits", "lock-contention", "syscall-latency",
+		"irqsoff", "memory-leak", "memory-growth", "boot-time", "task-starts", "migrations", "switches", "tcp-connect", "net-queues", "fs-latency", "page-cache", "hw-profile",
 	}
 	var got []string
 	for _, r := range list {
@@ -69,6 +70,9 @@ show: [{view: recording}]
 		{"view: recording", "view: film", `no view "film"`},
 		{"view: recording", "view: flame, of: money", "is not of"},
 		{`with: tracefs, events: ["sched:sched_switch"]`, "with: ebpf, measure: [{name: m, title: M, begin: [{event: a:b}], end: [{event: a:c}]}]", "key is missing"},
+		{`with: tracefs, events: ["sched:sched_switch"]`, "with: ebpf, measure: [{name: m, title: M, end: [{event: a:c}], kept: {size: n}}]", "what is kept has a beginning"},
+		{`with: tracefs, events: ["sched:sched_switch"]`, "with: ebpf, measure: [{name: m, title: M, begin: [{event: a:b, key: [p]}], end: [{event: a:c, key: [p]}], kept: {}}]", "either size or order"},
+		{`with: tracefs, events: ["sched:sched_switch"]`, "with: ebpf, measure: [{name: m, title: M, end: [{event: a:c, at: now}]}]", "at names the field"},
 	} {
 		_, err := Read(strings.NewReader(strings.Replace(good, tt.old, tt.new, 1)))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -11,7 +11,12 @@ type Table struct {
 	Title string   `json:"title"`
 	By    []string `json:"by,omitempty"`
 	// Timed says that the measure has durations; otherwise only counts.
-	Timed bool          `json:"timed"`
+	Timed bool `json:"timed"`
+	// Kept says that the measure is of what began and did not end, with its
+	// Bytes; Made counts all that began.
+	Kept  bool          `json:"kept,omitempty"`
+	Bytes uint64        `json:"bytes,omitempty"`
+	Made  uint64        `json:"made,omitempty"`
 	Count uint64        `json:"count"`
 	Total time.Duration `json:"total_ns,omitempty"`
 	Max   time.Duration `json:"max_ns,omitempty"`
@@ -27,6 +32,9 @@ type Row struct {
 	Count uint64        `json:"count"`
 	Total time.Duration `json:"total_ns,omitempty"`
 	Max   time.Duration `json:"max_ns,omitempty"`
+	Bytes uint64        `json:"bytes,omitempty"`
+	// Stack is the kernel's, the innermost function first.
+	Stack []string `json:"stack,omitempty"`
 }
 
 // A Histogram counts durations in buckets of equal relative width: each power
@@ -84,4 +92,12 @@ func (h Histogram) Quantile(q float64) time.Duration {
 		}
 	}
 	return 0
+}
+
+// Add counts a duration.
+func (h *Histogram) Add(v uint64) {
+	if h.Counts == nil {
+		h.Counts = make([]uint64, Buckets)
+	}
+	h.Counts[Bucket(v)]++
 }

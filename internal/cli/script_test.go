@@ -66,7 +66,7 @@ func TestScript(t *testing.T) {
 				return exec.Command("perf", "record", "-q", "-e", "cpu-clock", "-o", os.DevNull, "true").Run() == nil, nil
 			}
 			if cond == "root" { // and a kernel that lets it record
-				e, end, missing := engines()
+				e, end, missing := engines("")
 				defer end()
 				return missing == nil && e["ebpf"] != nil && os.Geteuid() == 0, nil
 			}

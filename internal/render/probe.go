@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ringside/probe"
+	"ringside/trace/latency"
 )
 
 // The JSON forms of the verbs of probe.
@@ -78,11 +79,13 @@ func ProbeDoctorReport(w io.Writer, d ProbeDoctor, st Style) error {
 
 // ProbeReport is what a run of a recipe says.
 type ProbeReport struct {
-	Schema  string           `json:"schema"`
-	Recipe  string           `json:"recipe"`
-	Title   string           `json:"title"`
-	Answers string           `json:"answers"`
-	About   string           `json:"about,omitempty"`
+	Schema  string `json:"schema"`
+	Recipe  string `json:"recipe"`
+	Title   string `json:"title"`
+	Answers string `json:"answers"`
+	About   string `json:"about,omitempty"`
+	// Answer is the first thing to know.
+	Answer  string           `json:"answer,omitempty"`
 	Begin   time.Time        `json:"begin"`
 	With    string           `json:"with"` // the engine
 	Against []probe.Objected `json:"against,omitempty"`
@@ -93,9 +96,11 @@ type ProbeReport struct {
 	// the kernel does not measure it.
 	Spent  time.Duration `json:"spent_ns,omitempty"`
 	Tables []ProbeTable  `json:"tables,omitempty"`
-	Top    []ProfileTop  `json:"top,omitempty"`
-	Files  []ProbeFile   `json:"files,omitempty"`
-	Notes  []string      `json:"notes,omitempty"`
+	// Latency are the latencies that a trace's events allow, by kind.
+	Latency map[string]latency.Latency `json:"latency,omitempty"`
+	Top     []ProfileTop               `json:"top,omitempty"`
+	Files   []ProbeFile                `json:"files,omitempty"`
+	Notes   []string                   `json:"notes,omitempty"`
 }
 
 // A ProbeTable is what was measured in the kernel, with its percentiles; they
@@ -146,9 +151,13 @@ func ProbeReportText(w io.Writer, r ProbeReport, st Style) error {
 	for _, n := range r.Notes {
 		p.line("%s", n)
 	}
+	if r.Answer != "" {
+		p.line("%s", p.s.paint(strong, r.Answer))
+	}
 	for _, t := range r.Tables {
 		p.probeTable(t)
 	}
+	p.latencies(r.Latency, 3)
 	for _, t := range r.Top {
 		if p.err == nil {
 			p.line("")
@@ -172,38 +181,56 @@ const probeRows = 10
 
 func (p *printer) probeTable(t ProbeTable) {
 	p.section(t.Title)
-	if t.Count == 0 {
-		p.line("  it did not happen")
-		return
-	}
-	if t.Timed {
-		p.line("  %d times  p50 %s  p90 %s  p99 %s  p99.9 %s  max %s  total %s", t.Count, brief(t.P50), brief(t.P90), brief(t.P99), brief(t.P999), brief(t.Max), brief(t.Total))
-		p.histogram(t.Histogram)
-	} else {
-		p.line("  %d times", t.Count)
-	}
 	if t.Lost > 0 {
 		p.line("  %s", p.s.paint(danger, fmt.Sprintf("%d did not fit into the kernel's tables", t.Lost)))
+	}
+	switch {
+	case t.Kept && t.Count == 0:
+		p.line("  nothing stayed, of %d that were made", t.Made)
+		return
+	case t.Count == 0:
+		p.line("  it did not happen")
+		return
+	case t.Kept:
+		p.line("  %s in %d that stayed, of %d that were made", bytesText(int64(t.Bytes)), t.Count, t.Made)
+	case len(t.Histogram.Counts) > 0:
+		p.line("  %d times  p50 %s  p90 %s  p99 %s  p99.9 %s  max %s  total %s", t.Count, brief(t.P50), brief(t.P90), brief(t.P99), brief(t.P999), brief(t.Max), brief(t.Total))
+		p.histogram(t.Histogram)
+	case t.Timed:
+		p.line("  %d times  max %s  total %s", t.Count, brief(t.Max), brief(t.Total))
+	default:
+		p.line("  %d times", t.Count)
 	}
 	if len(t.Rows) == 0 {
 		return
 	}
 	p.line("")
-	if t.Timed {
-		p.line("  %s", p.s.paint(faint, fmt.Sprintf("%10s %10s %10s %10s  %s", "TIMES", "TOTAL", "MEAN", "MAX", strings.ToUpper(strings.Join(t.By, ", ")))))
-	} else {
-		p.line("  %s", p.s.paint(faint, fmt.Sprintf("%10s  %s", "TIMES", strings.ToUpper(strings.Join(t.By, ", ")))))
+	by := strings.ToUpper(strings.Join(t.By, ", "))
+	head := fmt.Sprintf("%10s  %s", "TIMES", by)
+	switch {
+	case t.Kept:
+		head = fmt.Sprintf("%10s %10s  %s", "TIMES", "BYTES", by)
+	case t.Timed:
+		head = fmt.Sprintf("%10s %10s %10s %10s  %s", "TIMES", "TOTAL", "MEAN", "MAX", by)
 	}
+	p.line("  %s", p.s.paint(faint, head))
 	for i, r := range t.Rows {
 		if i == probeRows {
 			p.line("  %s", p.s.paint(faint, fmt.Sprintf("%d more rows; --json has all", len(t.Rows)-probeRows)))
 			break
 		}
-		if t.Timed {
-			p.line("  %10d %10s %10s %10s  %s", r.Count, brief(r.Total), brief(r.Total/time.Duration(max(1, r.Count))), brief(r.Max), strings.Join(r.Label, ", "))
-			continue
+		label := strings.Join(r.Label, ", ")
+		switch {
+		case t.Kept:
+			p.line("  %10d %10s  %s", r.Count, bytesText(int64(r.Bytes)), label)
+			if len(r.Stack) > 0 {
+				p.line("  %21s  %s", "", p.s.paint(faint, strings.Join(r.Stack[:min(len(r.Stack), 6)], " < ")))
+			}
+		case t.Timed:
+			p.line("  %10d %10s %10s %10s  %s", r.Count, brief(r.Total), brief(r.Total/time.Duration(max(1, r.Count))), brief(r.Max), label)
+		default:
+			p.line("  %10d  %s", r.Count, label)
 		}
-		p.line("  %10d  %s", r.Count, strings.Join(r.Label, ", "))
 	}
 }
 

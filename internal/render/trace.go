@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -76,8 +77,15 @@ func TraceLatencyReport(w io.Writer, t TraceLatency, st Style) error {
 	if len(t.Kinds) == 0 {
 		p.line("No events that latencies could be computed from; record sched:*, irq:*, block:*, raw_syscalls:* or lock:*.")
 	}
+	p.latencies(t.Kinds, math.MaxInt)
+	return p.err
+}
+
+// latencies prints each kind, in the order of latency.Kinds, with some of the
+// worst.
+func (p *printer) latencies(kinds map[string]latency.Latency, worst int) {
 	for _, kind := range latency.Kinds {
-		l, ok := t.Kinds[kind]
+		l, ok := kinds[kind]
 		if !ok {
 			continue
 		}
@@ -94,11 +102,10 @@ func TraceLatencyReport(w io.Writer, t TraceLatency, st Style) error {
 		for _, x := range l.ByCgroup[:min(8, len(l.ByCgroup))] {
 			p.line("  %10d %10s %10s  cgroup %s", x.N, brief(x.Total), brief(x.Max), x.Name)
 		}
-		for _, s := range l.Worst {
+		for _, s := range l.Worst[:min(len(l.Worst), worst)] {
 			p.line("  %10s  at %.6f  CPU %d  %s%s", brief(s.Latency), float64(s.Begin)/1e9, s.CPU, s.What, story(s))
 		}
 	}
-	return p.err
 }
 
 // story says why a wait was long.

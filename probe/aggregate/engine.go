@@ -32,9 +32,9 @@ import (
 // An Engine aggregates in the kernel.
 type Engine struct {
 	Tree *tracefs.Tree
-	// Name, if set, says what the value of an event's field means; without a
-	// meaning it returns "".
-	Name func(event, field string, value uint64) string
+	// Function, if set, names what is at an address of the kernel; without a
+	// name it returns "".
+	Function func(address uint64) string
 }
 
 const (
@@ -100,9 +100,10 @@ type loaded struct {
 
 type measured struct {
 	probe.Measure
-	event                        string // the first that ends it
-	fields                       map[string]field
+	fields                       map[string]field             // of the event that gives a row its label
+	words                        map[string]map[uint64]string // of its fields' values
 	begun, histogram, sums, rows *ebpf.Map
+	stacks                       *ebpf.Map // nil where none are kept
 }
 
 // Close lets everything go.
@@ -134,7 +135,7 @@ func (e *Engine) load(c probe.Capture, pid int) (l *loaded, err error) {
 	}()
 	var events []string
 	steps := map[string][]step{}
-	formats := map[string]map[string]field{}
+	formats, words := map[string]map[string]field{}, map[string]map[string]map[uint64]string{}
 	for _, m := range c.Measure {
 		if pid != 0 && !ofTasks(m) {
 			return l, fmt.Errorf("%s cannot be held to one process: its events are not of the task that runs", m.Name)
@@ -144,6 +145,9 @@ func (e *Engine) load(c probe.Capture, pid int) (l *loaded, err error) {
 			return l, err
 		}
 		t := tables{begun: md.begun.FD(), histogram: md.histogram.FD(), sums: md.sums.FD(), rows: md.rows.FD()}
+		if md.stacks != nil {
+			t.stacks = md.stacks.FD()
+		}
 		// What ends at an event ends before the next of its kind begins there.
 		for i, p := range slices.Concat(m.End, m.Begin) {
 			if formats[p.Event] == nil {
@@ -151,12 +155,16 @@ func (e *Engine) load(c probe.Capture, pid int) (l *loaded, err error) {
 				if err != nil {
 					return l, err
 				}
-				formats[p.Event] = fields(text)
+				formats[p.Event], words[p.Event] = fields(text), symbolic(text)
 				events = append(events, p.Event)
 			}
 			steps[p.Event] = append(steps[p.Event], step{point: p, begins: i >= len(m.End), measure: m, tables: t})
 		}
-		md.event, md.fields = m.End[0].Event, formats[m.End[0].Event]
+		of := m.End[0].Event
+		if m.Kept != nil {
+			of = m.Begin[0].Event
+		}
+		md.fields, md.words = formats[of], words[of]
 		l.measures = append(l.measures, md)
 	}
 	for _, event := range events {
@@ -179,6 +187,9 @@ func (e *Engine) load(c probe.Capture, pid int) (l *loaded, err error) {
 
 // ofTasks says whether a measure is of what the running task does.
 func ofTasks(m probe.Measure) bool {
+	if m.Kept != nil {
+		return true
+	}
 	return !slices.ContainsFunc(slices.Concat(m.Begin, m.End), func(p probe.Point) bool { return !slices.Contains(p.Key, "task") })
 }
 
@@ -195,15 +206,25 @@ func explain(event string, err error) error {
 
 func (l *loaded) maps(m probe.Measure) (measured, error) {
 	md := measured{Measure: m}
-	for _, x := range []struct {
+	type wanted struct {
 		to   **ebpf.Map
 		spec ebpf.MapSpec
-	}{
-		{&md.begun, ebpf.MapSpec{Type: ebpf.Hash, KeySize: 16, ValueSize: 8, MaxEntries: maxBegun, Flags: unix.BPF_F_NO_PREALLOC}},
+	}
+	begun := ebpf.MapSpec{Type: ebpf.Hash, KeySize: 16, ValueSize: 8, MaxEntries: maxBegun, Flags: unix.BPF_F_NO_PREALLOC}
+	var more []wanted
+	if m.Kept != nil {
+		// Its programs run inside the allocator, and must not allocate.
+		begun.ValueSize, begun.MaxEntries, begun.Flags = keptSize, maxKept, 0
+		if m.Kept.Stack {
+			more = []wanted{{&md.stacks, ebpf.MapSpec{Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8 * maxFrames, MaxEntries: maxStacks}}}
+		}
+	}
+	for _, x := range append(more, []wanted{
+		{&md.begun, begun},
 		{&md.histogram, ebpf.MapSpec{Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: probe.Buckets}},
 		{&md.sums, ebpf.MapSpec{Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8 * sums, MaxEntries: 1}},
 		{&md.rows, ebpf.MapSpec{Type: ebpf.PerCPUHash, KeySize: labelSize, ValueSize: 24, MaxEntries: maxRows, Flags: unix.BPF_F_NO_PREALLOC}},
-	} {
+	}...) {
 		made, err := ebpf.NewMap(&x.spec)
 		if err != nil {
 			return md, explain(m.End[0].Event, err)
@@ -250,6 +271,10 @@ func (e *Engine) Capture(ctx context.Context, c probe.Capture, s probe.Session) 
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	begin := time.Now()
+	start, err := monotonic()
+	if err != nil {
+		return nil, err
+	}
 	if err := l.wait(ctx, begin, s.Progress); err != nil {
 		return nil, err
 	}
@@ -260,12 +285,16 @@ func (e *Engine) Capture(ctx context.Context, c probe.Capture, s probe.Session) 
 	}
 	rec.Elapsed = time.Since(begin)
 	for _, m := range l.measures {
-		t, err := e.read(m)
+		read := e.read
+		if m.Kept != nil {
+			read = func(m measured) (probe.Table, error) { return e.readKept(m, start+uint64(rec.Elapsed)/2) }
+		}
+		t, err := read(m)
 		if err != nil {
 			return nil, fmt.Errorf("read the table %s: %w", m.Name, err)
 		}
 		rec.Tables = append(rec.Tables, t)
-		rec.Events += t.Count
+		rec.Events += max(t.Count, t.Made)
 		rec.Lost += t.Lost
 	}
 	if stats != nil {
@@ -377,19 +406,22 @@ func (e *Engine) label(m measured, b []byte) []string {
 		}
 		v := binary.NativeEndian.Uint64(b[8*numbers:])
 		numbers++
-		list = append(list, e.value(m.event, name, v, f))
+		list = append(list, e.value(m, name, v, f))
 	}
 	return list
 }
 
-func (e *Engine) value(event, name string, v uint64, f field) string {
-	if e.Name != nil {
-		if text := e.Name(event, name, v); text != "" {
+func (e *Engine) value(m measured, name string, v uint64, f field) string {
+	if text := m.words[name][v]; text != "" {
+		return text
+	}
+	if e.Function != nil && slices.Contains(functions, name) {
+		if text := e.Function(v); text != "" {
 			return text
 		}
 	}
 	switch {
-	case name == "dev": // MAJOR and MINOR of the kernel's dev_t
+	case name == "dev", name == "s_dev": // MAJOR and MINOR of the kernel's dev_t
 		return fmt.Sprintf("%d:%d", v>>20, v&(1<<20-1))
 	case f.size == 8 && !f.signed:
 		return fmt.Sprintf("%#x", v)

@@ -2,11 +2,14 @@ package aggregate
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ringside/probe"
 	"ringside/probe/tracefs"
@@ -123,6 +126,108 @@ func TestCapture(t *testing.T) {
 	}
 	if rec.Spent <= 0 {
 		t.Errorf("the cost is %v; notes: %q", rec.Spent, rec.Notes)
+	}
+}
+
+// What a program of ours allocates in the kernel and does not free is found by
+// where it was allocated; what is freed again is not.
+func TestKept(t *testing.T) {
+	e := engine(t)
+	e.Function = func(uint64) string { return "f" }
+	c := probe.Capture{With: probe.EBPF, Measure: []probe.Measure{{
+		Name: "slab", Title: "Slab memory",
+		Begin: []probe.Point{
+			{Event: "kmem:kmalloc", Key: []string{"ptr"}},
+			{Event: "kmem:kmem_cache_alloc", Key: []string{"ptr"}},
+		},
+		End: []probe.Point{
+			{Event: "kmem:kfree", Key: []string{"ptr"}},
+			{Event: "kmem:kmem_cache_free", Key: []string{"ptr"}},
+		},
+		Kept: &probe.Kept{Size: "bytes_alloc", Stack: true},
+		By:   []string{"comm"},
+	}}}
+	if err := e.Check(c); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	const leaked, freed = 300, 300
+	var kept []int
+	defer func() {
+		for _, fd := range kept {
+			unix.Close(fd)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var done time.Duration
+	rec, err := e.Capture(ctx, c, probe.Session{PID: os.Getpid(), Progress: func(p probe.Progress) {
+		if done == 0 {
+			for i := range leaked + freed {
+				fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+				if err != nil {
+					t.Error(err)
+					break
+				}
+				if i < leaked {
+					kept = append(kept, fd)
+				} else {
+					unix.Close(fd)
+				}
+			}
+			done = p.Elapsed + 100*time.Millisecond
+		}
+		// The leak is in the first half of the recording.
+		if p.Elapsed > 3*done {
+			cancel()
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := rec.Tables[0]
+	stacked := slices.ContainsFunc(table.Rows, func(r probe.Row) bool {
+		return r.Count >= leaked && len(r.Stack) > 2 && r.Bytes >= 16*leaked
+	})
+	if !stacked || table.Made < leaked+freed || table.Lost != 0 {
+		t.Errorf("%d kept of %d, %d lost, no row with the %d that leaked: %+v", table.Count, table.Made, table.Lost, leaked, table.Rows[:min(3, len(table.Rows))])
+	}
+	if table.Count > table.Made-freed {
+		t.Errorf("%d are kept of %d, %d of which were freed", table.Count, table.Made, freed)
+	}
+}
+
+// A time that is in the event is taken instead of the clock: a timer never
+// expires before its time, and not an hour later.
+func TestAt(t *testing.T) {
+	e := engine(t)
+	c := probe.Capture{With: probe.EBPF, Measure: []probe.Measure{{
+		Name: "late", Title: "Late",
+		Begin: []probe.Point{{Event: "timer:hrtimer_start", Key: []string{"hrtimer"}, At: "softexpires"}},
+		End:   []probe.Point{{Event: "timer:hrtimer_expire_entry", Key: []string{"hrtimer"}, At: "now"}},
+		By:    []string{"comm"},
+	}}}
+	if err := e.Check(c); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	rec, err := e.Capture(ctx, c, probe.Session{Progress: func(p probe.Progress) {
+		if p.Events > 10 {
+			cancel()
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := rec.Tables[0]; l.Count == 0 || l.Max <= 0 || l.Histogram.Quantile(.5) > time.Minute {
+		t.Errorf("%d timers, the latest by %v, half by %v", l.Count, l.Max, l.Histogram.Quantile(.5))
+	}
+}
+
+func TestSymbolic(t *testing.T) {
+	got := symbolic([]byte(`print fmt: "%s %s", __print_symbolic(REC->reason, { 2, "NOT_SPECIFIED" }, { 0x3, "NO_SOCKET" }), __print_symbolic(REC->vec, { 0, "HI" }` + "\n__print_symbolic(REC->x, {"))
+	if len(got) != 2 || got["reason"][3] != "NO_SOCKET" || got["reason"][2] != "NOT_SPECIFIED" || got["vec"][0] != "HI" {
+		t.Errorf("got %v", got)
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	labelAt   = -64  // of a row: two words and a text of 16 bytes
 	valueAt   = -88  // of a row: count, total, max
 	zeroIndex = -92  // the index of the sums
+	keptAt    = -152 // of what is kept: since when, size, stack, label
 	textSize  = 16   // of TASK_COMM_LEN
 	labelSize = 32   // of labelAt
 	maxInsns  = 4096 // of one program; the kernel's own limit is far higher
@@ -34,7 +35,7 @@ const (
 
 // tables are the maps of one measure, by their descriptors.
 type tables struct {
-	begun, histogram, sums, rows int
+	begun, histogram, sums, rows, stacks int
 }
 
 // A step is what a program does at one event for one measure.
@@ -87,7 +88,8 @@ func (a *assembler) step(s step, end string) error {
 			return err
 		}
 	}
-	if a.pid != 0 && slices.Contains(s.point.Key, "task") {
+	kept := s.measure.Kept != nil
+	if a.pid != 0 && (slices.Contains(s.point.Key, "task") || kept && s.begins) {
 		a.add(asm.FnGetCurrentPidTgid.Call(), asm.RSh.Imm(asm.R0, 32), asm.JNE.Imm(asm.R0, int32(a.pid), end))
 	}
 	if len(s.measure.Begin) == 0 {
@@ -97,8 +99,14 @@ func (a *assembler) step(s step, end string) error {
 	if err := a.key(s.point.Key); err != nil {
 		return err
 	}
+	if kept {
+		return a.keep(s, end)
+	}
 	if s.begins {
-		a.add(asm.FnKtimeGetNs.Call(), asm.StoreMem(asm.RFP, sinceAt, asm.R0, asm.DWord))
+		if err := a.now(s.point); err != nil {
+			return err
+		}
+		a.add(asm.StoreMem(asm.RFP, sinceAt, asm.R0, asm.DWord))
 		a.mapPtr(asm.R1, s.tables.begun)
 		a.stack(asm.R2, keyAt)
 		a.stack(asm.R3, sinceAt)
@@ -110,13 +118,26 @@ func (a *assembler) step(s step, end string) error {
 	a.add(asm.JEq.Imm(asm.R0, 0, end), asm.LoadMem(asm.R7, asm.R0, 0, asm.DWord))
 	a.mapPtr(asm.R1, s.tables.begun)
 	a.stack(asm.R2, keyAt)
-	a.add(asm.FnMapDeleteElem.Call(), asm.FnKtimeGetNs.Call(), asm.Sub.Reg(asm.R0, asm.R7), asm.Mov.Reg(asm.R7, asm.R0))
+	a.add(asm.FnMapDeleteElem.Call())
+	if err := a.now(s.point); err != nil {
+		return err
+	}
+	a.add(asm.Sub.Reg(asm.R0, asm.R7), asm.Mov.Reg(asm.R7, asm.R0))
 	// Clocks of CPUs may differ by a hair.
 	positive := a.label()
 	a.add(asm.JSGE.Imm(asm.R7, 0, positive), asm.Mov.Imm(asm.R7, 0))
 	a.add(asm.Mov.Imm(asm.R0, 0).WithSymbol(positive))
 	a.histogram(s.tables)
 	return a.account(s, end)
+}
+
+// now leaves the point's time in R0.
+func (a *assembler) now(p probe.Point) error {
+	if p.At != "" {
+		return a.load(asm.R0, p.At)
+	}
+	a.add(asm.FnKtimeGetNs.Call())
+	return nil
 }
 
 // mapPtr loads a map.
@@ -268,7 +289,7 @@ func (a *assembler) account(s step, end string) error {
 	if len(s.measure.By) == 0 {
 		return nil
 	}
-	if err := a.row(s.measure.By); err != nil {
+	if err := a.row(s.measure.By, labelAt); err != nil {
 		return err
 	}
 	known := a.label()
@@ -289,9 +310,9 @@ func (a *assembler) account(s step, end string) error {
 	return nil
 }
 
-// row writes the label of a row: numbers first, then the text.
-func (a *assembler) row(by []string) error {
-	for at := int16(labelAt); at < labelAt+labelSize; at += 8 {
+// row writes the label of a row to the stack: numbers first, then the text.
+func (a *assembler) row(by []string, base int16) error {
+	for at := base; at < base+labelSize; at += 8 {
 		a.zero(at)
 	}
 	numbers, texts := 0, 0
@@ -300,11 +321,11 @@ func (a *assembler) row(by []string) error {
 		switch {
 		case name == "comm" && !isField:
 			texts++
-			a.stack(asm.R1, labelAt+16)
+			a.stack(asm.R1, int32(base)+16)
 			a.add(asm.Mov.Imm(asm.R2, textSize), asm.FnGetCurrentComm.Call())
 		case f.text:
 			texts++
-			a.copyText(f)
+			a.copyText(f, base+16)
 		default:
 			if numbers++; numbers > 2 {
 				return fmt.Errorf("by has more than two numbers")
@@ -312,7 +333,7 @@ func (a *assembler) row(by []string) error {
 			if err := a.number(name); err != nil {
 				return err
 			}
-			a.add(asm.StoreMem(asm.RFP, int16(labelAt+8*(numbers-1)), asm.R0, asm.DWord))
+			a.add(asm.StoreMem(asm.RFP, base+int16(8*(numbers-1)), asm.R0, asm.DWord))
 		}
 		if texts > 1 {
 			return fmt.Errorf("by has more than one text")
@@ -323,7 +344,7 @@ func (a *assembler) row(by []string) error {
 
 // copyText copies an array of characters in the widest pieces that are aligned
 // on both sides.
-func (a *assembler) copyText(f field) {
+func (a *assembler) copyText(f field, to int16) {
 	for done := 0; done < min(f.size, textSize); {
 		left := min(f.size, textSize) - done
 		width, size := 1, asm.Byte
@@ -336,7 +357,7 @@ func (a *assembler) copyText(f field) {
 				break
 			}
 		}
-		a.add(asm.LoadMem(asm.R1, asm.R6, int16(f.offset+done), size), asm.StoreMem(asm.RFP, int16(labelAt+16+done), asm.R1, size))
+		a.add(asm.LoadMem(asm.R1, asm.R6, int16(f.offset+done), size), asm.StoreMem(asm.RFP, to+int16(done), asm.R1, size))
 		done += width
 	}
 }
