@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,9 +68,6 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 			opt.Kernel = func(string, string) (resolve.Kernel, error) { return kallsymsOf(saved) }
 		}
 	}
-	// What is kept is little of what passes by: collecting sooner costs less than
-	// the memory.
-	defer debug.SetGCPercent(debug.SetGCPercent(75))
 	p, err := resolve.Load(ctx, f, opt)
 	if err != nil && p == nil {
 		return nil, usagef("%s: %w", path, err)
