@@ -77,9 +77,17 @@ func (p *prober) run(c *cobra.Command, s Streams, name string) error {
 	if err != nil {
 		return usage(err)
 	}
+	// Before anything is recorded, that it can be kept.
+	_, missing := os.Stat(p.dir)
+	if err := os.MkdirAll(p.dir, 0o755); err != nil {
+		return usagef("--dir: %w", err)
+	}
 	begin := time.Now()
 	rec, path, err := p.record(c.Context(), s, r, choice)
 	if err != nil {
+		if missing != nil {
+			_ = os.Remove(p.dir) // it is empty, or has what others have put there
+		}
 		return usagef("%s with %s: %w", r.Name, choice.Capture.With, err)
 	}
 	doc := render.NewProbeReport(r, choice, rec, begin)
@@ -89,6 +97,12 @@ func (p *prober) run(c *cobra.Command, s Streams, name string) error {
 	if err := p.show(context.WithoutCancel(c.Context()), r, rec, path, &doc); err != nil {
 		return err
 	}
+	doc.Conclude()
+	// The page is written last: where it is, all it links to is complete.
+	doc.Files = append(doc.Files, render.ProbeFile{What: "this report as a page", Path: filepath.Join(p.dir, reportPage)})
+	if err := p.writePage(doc); err != nil {
+		return err
+	}
 	return p.out.show(s, doc, func(w io.Writer, st render.Style) error { return render.ProbeReportText(w, doc, st) })
 }
 
@@ -96,14 +110,11 @@ func (p *prober) run(c *cobra.Command, s Streams, name string) error {
 func (p *prober) record(ctx context.Context, s Streams, r *probe.Recipe, choice *probe.Choice) (rec *probe.Recording, path string, err error) {
 	session := probe.Session{PID: p.pid}
 	if format := choice.Capture.Format(); format != probe.Tables {
-		if err := p.folder(); err != nil {
-			return nil, "", err
-		}
 		path = filepath.Join(p.dir, format)
 		// What has the recording's name is complete.
-		f, err := os.Create(path + ".part")
-		if err != nil {
-			return nil, "", err
+		f, failed := os.Create(path + ".part")
+		if failed != nil {
+			return nil, "", failed
 		}
 		defer func() {
 			if err = errors.Join(err, f.Close()); err == nil {
@@ -131,5 +142,11 @@ func (p *prober) record(ctx context.Context, s Streams, r *probe.Recipe, choice 
 	return rec, path, err
 }
 
-// folder makes the folder for recordings and pictures.
-func (p *prober) folder() error { return os.MkdirAll(p.dir, 0o755) }
+// reportPage is the file of the report's page.
+const reportPage = "report.html"
+
+func (p *prober) writePage(doc render.ProbeReport) error {
+	page := output{path: filepath.Join(p.dir, reportPage)}
+	doc.Files = doc.Files[:len(doc.Files)-1] // it does not link to itself
+	return page.write(Streams{}, func(w io.Writer, _ render.Style) error { return render.ProbePage(w, doc) })
+}

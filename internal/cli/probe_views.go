@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -41,15 +42,21 @@ func (p *prober) show(ctx context.Context, r *probe.Recipe, rec *probe.Recording
 }
 
 // page writes a picture to a file of the report's folder.
-func (p *prober) page(doc *render.ProbeReport, name, what string, draw recording.Picture) error {
-	if err := p.folder(); err != nil {
-		return err
-	}
+// The report's own page shows its still, if it has one.
+func (p *prober) page(doc *render.ProbeReport, name, what string, draw, still recording.Picture) error {
 	page := output{path: filepath.Join(p.dir, name)}
 	if err := page.write(Streams{}, func(w io.Writer, _ render.Style) error { return draw(w) }); err != nil {
 		return err
 	}
-	doc.Files = append(doc.Files, render.ProbeFile{What: what, Path: page.path})
+	file := render.ProbeFile{What: what, Path: page.path}
+	if still != nil {
+		var b bytes.Buffer
+		if err := still(&b); err != nil {
+			return &exitError{exitInternal, err}
+		}
+		file.Picture = b.Bytes()
+	}
+	doc.Files = append(doc.Files, file)
 	return nil
 }
 
@@ -86,9 +93,14 @@ func (p *prober) showProfile(ctx context.Context, r *probe.Recipe, v probe.View,
 		doc.Top = append(doc.Top, render.NewProfileTop(pr, event, string(profile.ByFunction), rows, 15))
 		return nil
 	}
-	return p.page(doc, "flame-"+of+".html", "flame graph of "+of, func(w io.Writer) error {
-		return flame.Write(w, pr, flame.Options{Title: r.Title + " – " + of, Event: event})
-	})
+	draw, still := flames(pr, flame.Options{Title: r.Title + " – " + of, Event: event})
+	return p.page(doc, "flame-"+of+".html", "flame graph of "+of, draw, still)
+}
+
+// flames are the pages and the still picture of a flame graph.
+func flames(pr *profile.Profile, o flame.Options) (draw, still recording.Picture) {
+	draw = func(w io.Writer) error { return flame.Write(w, pr, o) }
+	return draw, func(w io.Writer) error { return flame.WriteSVG(w, pr, o) }
 }
 
 // showKept draws what is kept by its call chains, one flame graph for each
@@ -115,10 +127,8 @@ func (p *prober) showKept(r *probe.Recipe, rec *probe.Recording, doc *render.Pro
 		if err != nil {
 			return &exitError{exitInternal, fmt.Errorf("%s: %w", t.Name, err)}
 		}
-		err = p.page(doc, "flame-"+t.Name+".html", t.Title+": what stayed, in bytes, by call chain", func(w io.Writer) error {
-			return flame.Write(w, pr, flame.Options{Title: r.Title + " – " + t.Title + ", bytes"})
-		})
-		if err != nil {
+		draw, still := flames(pr, flame.Options{Title: r.Title + " – " + t.Title + ", bytes"})
+		if err := p.page(doc, "flame-"+t.Name+".html", t.Title+": what stayed, in bytes, by call chain", draw, still); err != nil {
 			return err
 		}
 	}
@@ -137,7 +147,7 @@ func (p *prober) showTrace(ctx context.Context, r *probe.Recipe, v probe.View, p
 		if err != nil {
 			return err
 		}
-		doc.Answer, doc.Latency = s.Title, s.Trace.Kinds
+		doc.Answer, doc.Latency = []string{s.Title}, s.Trace.Kinds
 		for _, l := range s.Losses {
 			doc.Notes = append(doc.Notes, l.What)
 		}
@@ -153,5 +163,5 @@ func (p *prober) showTrace(ctx context.Context, r *probe.Recipe, v probe.View, p
 	if err != nil || draw == nil {
 		return err
 	}
-	return p.page(doc, "timeline.html", "timeline of CPUs and tasks", draw)
+	return p.page(doc, "timeline.html", "timeline of CPUs and tasks", draw, nil)
 }

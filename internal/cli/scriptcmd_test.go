@@ -21,6 +21,7 @@ func scriptCommands() map[string]func(ts *testscript.TestScript, neg bool, args 
 		"jsonenv":  cmdJSONEnv,
 		"freeport": cmdFreePort,
 		"waitport": cmdWaitPort,
+		"waitfile": cmdWaitFile,
 		"get":      cmdGet,
 	}
 }
@@ -98,6 +99,19 @@ func cmdGet(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s answered %s: %s", args[0], resp.Status, body)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o600))
+}
+
+// waitfile FILE waits until a file has something in it.
+func cmdWaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitfile FILE")
+	}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if st, err := os.Stat(ts.MkAbs(args[0])); err == nil && st.Size() > 0 {
+			return
+		}
+	}
+	ts.Fatalf("%s did not come", args[0])
 }
 
 // cmdWaitPort waits until something listens: waitport PORT.

@@ -84,14 +84,16 @@ type ProbeReport struct {
 	Title   string `json:"title"`
 	Answers string `json:"answers"`
 	About   string `json:"about,omitempty"`
-	// Answer is the first thing to know.
-	Answer  string           `json:"answer,omitempty"`
+	// Answer are the first things to know.
+	Answer  []string         `json:"answer,omitempty"`
 	Begin   time.Time        `json:"begin"`
 	With    string           `json:"with"` // the engine
 	Against []probe.Objected `json:"against,omitempty"`
-	Elapsed time.Duration    `json:"elapsed_ns"`
-	Events  uint64           `json:"events"`
-	Lost    uint64           `json:"lost"`
+	// Loses says what is worse than with the ways that were not possible.
+	Loses   string        `json:"loses,omitempty"`
+	Elapsed time.Duration `json:"elapsed_ns"`
+	Events  uint64        `json:"events"`
+	Lost    uint64        `json:"lost"`
 	// Spent is the CPU time that the probe's programs took in the kernel, 0 where
 	// the kernel does not measure it.
 	Spent  time.Duration `json:"spent_ns,omitempty"`
@@ -117,13 +119,15 @@ type ProbeTable struct {
 type ProbeFile struct {
 	What string `json:"what"`
 	Path string `json:"path"`
+	// Picture is a still of it as SVG, for the report's page.
+	Picture []byte `json:"-"`
 }
 
 // NewProbeReport begins the report of a recording.
 func NewProbeReport(r *probe.Recipe, c *probe.Choice, rec *probe.Recording, begin time.Time) ProbeReport {
 	doc := ProbeReport{
 		Schema: ProbeReportSchemaID, Recipe: r.Name, Title: r.Title, Answers: r.Answers, About: strings.TrimSpace(r.About),
-		Begin: begin.UTC(), With: c.Capture.With, Against: c.Against,
+		Begin: begin.UTC(), With: c.Capture.With, Against: c.Against, Loses: c.Capture.Loses,
 		Elapsed: rec.Elapsed, Events: rec.Events, Lost: rec.Lost, Spent: rec.Spent, Notes: rec.Notes,
 	}
 	for _, t := range rec.Tables {
@@ -137,6 +141,9 @@ func NewProbeReport(r *probe.Recipe, c *probe.Choice, rec *probe.Recording, begi
 func ProbeReportText(w io.Writer, r ProbeReport, st Style) error {
 	p := &printer{w: w, s: st}
 	p.line("%s  %s", p.s.paint(strong, r.Title), p.s.paint(faint, r.Answers))
+	for _, x := range r.Answer {
+		p.wrapped("", x, strong)
+	}
 	cost := ""
 	if r.Spent > 0 {
 		cost = fmt.Sprintf("; the probe took %s of CPU time, %.2f %% of one CPU", r.Spent.Round(time.Microsecond), 100*float64(r.Spent)/float64(max(1, r.Elapsed)))
@@ -145,14 +152,14 @@ func ProbeReportText(w io.Writer, r ProbeReport, st Style) error {
 	for _, a := range r.Against {
 		p.line("%s", p.s.paint(faint, "not with "+a.With+": "+a.Why))
 	}
+	if r.Loses != "" {
+		p.line("%s", p.s.paint(faint, r.Loses))
+	}
 	if r.Lost > 0 {
 		p.line("%s", p.s.paint(danger, fmt.Sprintf("%d events were lost", r.Lost)))
 	}
 	for _, n := range r.Notes {
 		p.line("%s", n)
-	}
-	if r.Answer != "" {
-		p.line("%s", p.s.paint(strong, r.Answer))
 	}
 	for _, t := range r.Tables {
 		p.probeTable(t)
@@ -172,7 +179,7 @@ func ProbeReportText(w io.Writer, r ProbeReport, st Style) error {
 	}
 	if r.About != "" {
 		p.line("")
-		p.line("%s", p.s.paint(faint, r.About))
+		p.wrapped("", r.About, faint)
 	}
 	return p.err
 }
