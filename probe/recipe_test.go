@@ -16,7 +16,7 @@ func TestBuiltin(t *testing.T) {
 	// What the documentation promises.
 	want := []string{
 		"cpu-profile", "off-cpu", "runqlat", "sched-timeline", "wakeups", "irqlat", "page-faults", "reclaim", "iolat", "tcp-drops", "tcp-retransmits", "lock-contention", "syscall-latency",
-		"irqsoff", "memory-leak", "memory-growth", "boot-time", "task-starts", "migrations", "switches", "tcp-connect", "net-queues", "fs-latency", "page-cache", "hw-profile",
+		"irqsoff", "memory-leak", "memory-growth", "boot-time", "task-starts", "migrations", "switches", "tcp-connect", "net-queues", "fs-latency", "page-cache", "hw-profile", "health",
 	}
 	var got []string
 	for _, r := range list {

@@ -1,7 +1,10 @@
 package probe
 
 import (
+	"cmp"
 	"math/bits"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -100,4 +103,37 @@ func (h *Histogram) Add(v uint64) {
 		h.Counts = make([]uint64, Buckets)
 	}
 	h.Counts[Bucket(v)]++
+}
+
+// Since returns what has come to a table since it was as before. The longest is
+// then known as exactly as a histogram's buckets; of rows it is not known.
+func (t Table) Since(before Table) Table {
+	d := t
+	d.Count, d.Total, d.Lost = t.Count-before.Count, t.Total-before.Total, t.Lost-before.Lost
+	d.Max, d.Rows = 0, nil
+	d.Histogram.Counts = slices.Clone(t.Histogram.Counts)
+	for i := range d.Histogram.Counts {
+		if i < len(before.Histogram.Counts) {
+			d.Histogram.Counts[i] -= before.Histogram.Counts[i]
+		}
+		if d.Histogram.Counts[i] > 0 {
+			_, high := BucketRange(i)
+			d.Max = min(t.Max, time.Duration(high))
+		}
+	}
+	old := make(map[string]Row, len(before.Rows))
+	for _, r := range before.Rows {
+		old[strings.Join(r.Label, "\x00")] = r
+	}
+	for _, r := range t.Rows {
+		o := old[strings.Join(r.Label, "\x00")]
+		if r.Count <= o.Count {
+			continue
+		}
+		d.Rows = append(d.Rows, Row{Label: r.Label, Count: r.Count - o.Count, Total: r.Total - o.Total})
+	}
+	slices.SortFunc(d.Rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), slices.Compare(a.Label, b.Label))
+	})
+	return d
 }

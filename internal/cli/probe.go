@@ -22,7 +22,7 @@ is taken, and what spoke against the others is said. Nothing needs to be install
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newProbeList(s), newProbeDoctor(s), newProbeRun(s))
+	c.AddCommand(newProbeList(s), newProbeDoctor(s), newProbeRun(s), newProbeTop(s))
 	return c
 }
 

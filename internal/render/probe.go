@@ -131,10 +131,14 @@ func NewProbeReport(r *probe.Recipe, c *probe.Choice, rec *probe.Recording, begi
 		Elapsed: rec.Elapsed, Events: rec.Events, Lost: rec.Lost, Spent: rec.Spent, Notes: rec.Notes,
 	}
 	for _, t := range rec.Tables {
-		at := func(q float64) time.Duration { return min(t.Max, t.Histogram.Quantile(q)) }
-		doc.Tables = append(doc.Tables, ProbeTable{t, at(.5), at(.9), at(.99), at(.999)})
+		doc.Tables = append(doc.Tables, newProbeTable(t))
 	}
 	return doc
+}
+
+func newProbeTable(t probe.Table) ProbeTable {
+	at := func(q float64) time.Duration { return min(t.Max, t.Histogram.Quantile(q)) }
+	return ProbeTable{t, at(.5), at(.9), at(.99), at(.999)}
 }
 
 // ProbeReportText prints the report.

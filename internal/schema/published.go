@@ -39,6 +39,7 @@ var published = []Published{
 	{"tune.v1.json", render.TuningSchemaID, "ringside tune --json", reflect.TypeFor[render.Tuning]()},
 	{"profile-diff.v1.json", render.ProfileDiffSchemaID, "ringside profile diff --json", reflect.TypeFor[render.ProfileDiff]()},
 	{"profile-tree.v1.json", render.ProfileTreeSchemaID, "ringside profile tree --json", reflect.TypeFor[render.ProfileTree]()},
+	{"probe-top.v1.json", render.ProbeTopSchemaID, "ringside probe top --json", reflect.TypeFor[render.ProbeTop]()},
 	{"profile-annotate.v1.json", render.ProfileAnnotateSchemaID, "ringside profile annotate --json", reflect.TypeFor[render.ProfileAnnotate]()},
 	{"profile-top.v1.json", render.ProfileTopSchemaID, "ringside profile top --json", reflect.TypeFor[render.ProfileTop]()},
 	{"push.v1.json", render.PushSchemaID, "ringside push --json", reflect.TypeFor[render.Push]()},
