@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -107,6 +108,9 @@ func warnOf(s Streams, p *profile.Profile) {
 	}
 }
 
+// flameMemory is what drawing a picture keeps to, as long as that is enough.
+const flameMemory = 120 << 20
+
 func newProfileFlame(s Streams) *cobra.Command {
 	var o profileFlags
 	var out output
@@ -132,6 +136,9 @@ Both need sched:sched_switch (and sched:sched_wakeup) recorded with call chains.
 			if !slices.Contains([]string{"", "html", "svg"}, format) {
 				return usagef("--format %s: use html or svg", format)
 			}
+			// What is built are a few large tables without pointers, which cost the
+			// collector next to nothing: it runs before they double the memory.
+			defer debug.SetMemoryLimit(debug.SetMemoryLimit(flameMemory))
 			p, err := o.load(c.Context(), args[0])
 			if err != nil {
 				return err
@@ -229,6 +236,7 @@ another tool:
 			if !slices.Contains(convert.Formats, convert.Format(format)) {
 				return usagef("--format %s: use %s", format, strings.Join(names, ", "))
 			}
+			o.every = true
 			p, err := o.load(c.Context(), args[0])
 			if err != nil {
 				return err

@@ -30,6 +30,9 @@ type profileFlags struct {
 	dirs     []string
 	inline   bool
 	guest    string
+	// every keeps millions of different stacks: for what goes to other tools. A
+	// picture has room for fewer.
+	every bool
 }
 
 var profileKinds = map[string]resolve.Kind{"samples": resolve.Samples, "offcpu": resolve.OffCPU, "wakeup": resolve.Wakeup}
@@ -83,7 +86,11 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 
 // resolving are the options by which addresses become functions.
 func (o *profileFlags) resolving() resolve.Options {
-	opt := resolve.Options{Limits: profile.Limits{Cells: 200_000}, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap, Dump: o.dump}
+	limits := profile.Limits{Cells: 150_000, Nodes: 1 << 18}
+	if o.every {
+		limits = profile.Limits{Cells: 1 << 21, Nodes: 1 << 22}
+	}
+	opt := resolve.Options{Limits: limits, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap, Dump: o.dump}
 	if o.inline {
 		opt.Lines = o.debugLines
 	}
