@@ -38,57 +38,70 @@ func Available(recipes []*Recipe, engines map[string]Engine) []Availability {
 	return list
 }
 
-// settings are files that say what a kernel allows: what is asked, the file,
-// the values that are good, and what the others mean.
+// settings are files that say what a kernel allows: what is asked, the file, the
+// values that are good, what the others mean, and the option that brings it.
 var settings = []struct {
 	what, file string
 	good       []string // nil: any
 	otherwise  string
+	option     string
 }{
-	{"events for everybody", "proc/sys/kernel/perf_event_paranoid", []string{"-1", "0", "1"}, "only root, or CAP_PERFMON, may record the kernel (perf_event_paranoid)"},
-	{"addresses of the kernel's functions", "proc/sys/kernel/kptr_restrict", []string{"0", "1"}, "hidden from everybody: names of kernel functions are not known (kptr_restrict)"},
-	{"eBPF for everybody", "proc/sys/kernel/unprivileged_bpf_disabled", []string{"0"}, "only root, or CAP_BPF, may load programs, as it should be"},
-	{"type information (BTF)", "sys/kernel/btf/vmlinux", nil, "not in this kernel (CONFIG_DEBUG_INFO_BTF)"},
-	{"kprobes", "sys/bus/event_source/devices/kprobe/type", nil, "not in this kernel (CONFIG_KPROBES)"},
-	{"uprobes", "sys/bus/event_source/devices/uprobe/type", nil, "not in this kernel (CONFIG_UPROBES)"},
-	{"hardware counters (PMU)", "sys/bus/event_source/devices/cpu/type", nil, "this machine shows none; in a virtual machine, use cpu-clock"},
-	{"pressure (PSI)", "proc/pressure/cpu", nil, "not in this kernel, or not switched on (psi=1)"},
-	{"scheduler statistics", "proc/schedstat", nil, "not in this kernel (CONFIG_SCHEDSTATS)"},
-	{"lockdown", "sys/kernel/security/lockdown", nil, "this kernel has none"},
+	{"events for everybody", "proc/sys/kernel/perf_event_paranoid", []string{"-1", "0", "1"}, "only root, or CAP_PERFMON, may record the kernel (sysctl kernel.perf_event_paranoid)", "PERF_EVENTS"},
+	{"addresses of the kernel's functions", "proc/sys/kernel/kptr_restrict", []string{"0", "1"}, "hidden from everybody: names of kernel functions are not known (sysctl kernel.kptr_restrict)", "KALLSYMS"},
+	{"eBPF for everybody", "proc/sys/kernel/unprivileged_bpf_disabled", []string{"0"}, "only root, or CAP_BPF, may load programs, as it should be", "BPF_SYSCALL"},
+	{"type information (BTF)", "sys/kernel/btf/vmlinux", nil, "there is none", "DEBUG_INFO_BTF"},
+	{"kprobes", "sys/bus/event_source/devices/kprobe/type", nil, "there are none", "KPROBES"},
+	{"uprobes", "sys/bus/event_source/devices/uprobe/type", nil, "there are none", "UPROBES"},
+	{"pressure (PSI)", "proc/pressure/cpu", nil, "there is none: boot with psi=1 where the option is set", "PSI"},
+	{"scheduler statistics", "proc/schedstat", nil, "there are none", "SCHEDSTATS"},
+	{"lockdown", lockdown, nil, "", ""},
 }
+
+const lockdown = "sys/kernel/security/lockdown"
 
 // Examine reads what a kernel allows out of its files.
 func Examine(root fs.FS) []Check {
+	config := ReadConfig(root)
 	var list []Check
 	for _, s := range settings {
 		c := Check{What: s.what}
-		// A type file may be large; its beginning will do.
-		f, err := root.Open(s.file)
-		if err != nil {
-			c.Says = s.otherwise
-			list = append(list, c)
-			continue
-		}
-		buf := make([]byte, 64)
-		n, _ := f.Read(buf)
-		f.Close()
-		value := strings.TrimSpace(strings.ToValidUTF8(string(buf[:n]), ""))
-		c.OK, c.Says = true, "yes"
-		if s.good != nil {
-			c.OK = false
+		value, err := firstWords(root, s.file)
+		switch {
+		case s.file == lockdown && err != nil:
+			c.OK, c.Says = true, "this kernel is not locked down: it has no lockdown, or securityfs is not mounted"
+		case s.file == lockdown:
+			c.OK = !strings.Contains(value, "[confidentiality]") && !strings.Contains(value, "[integrity]")
+			c.Says = value
+			if !c.OK {
+				c.Says += ": the kernel's memory is out of bounds even for root; it was booted with lockdown= or Secure Boot"
+			}
+		case err != nil:
+			c.Says = s.otherwise + config.Why(s.option)
+		default:
+			c.OK, c.Says = s.good == nil, "yes"
+			if s.good != nil {
+				c.Says = value
+			}
 			for _, g := range s.good {
 				c.OK = c.OK || value == g
 			}
-			c.Says = value
 			if !c.OK {
 				c.Says = value + ": " + s.otherwise
 			}
 		}
-		if s.what == "lockdown" {
-			c.Says = value
-			c.OK = !strings.Contains(value, "[confidentiality]") && !strings.Contains(value, "[integrity]")
-		}
 		list = append(list, c)
 	}
-	return list
+	return append(list, rights(root)...)
+}
+
+// firstWords reads the beginning of a file; a type file may be large.
+func firstWords(root fs.FS, name string) (string, error) {
+	f, err := root.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	buf := make([]byte, 64)
+	n, _ := f.Read(buf) // an empty file is one that is there
+	return strings.TrimSpace(strings.ToValidUTF8(string(buf[:n]), "")), nil
 }

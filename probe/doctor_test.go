@@ -1,7 +1,11 @@
 package probe
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -24,6 +28,41 @@ func TestExamine(t *testing.T) {
 	} {
 		if c, ok := got[what]; !ok || c.OK != want {
 			t.Errorf("%s: %+v, want %v", what, c, want)
+		}
+	}
+}
+
+// What is missing is said with why: the option that this kernel was built
+// without, or that it was not that.
+func TestExamineSaysWhy(t *testing.T) {
+	var config bytes.Buffer
+	z := gzip.NewWriter(&config)
+	fmt.Fprintln(z, "CONFIG_UPROBES=y\n# CONFIG_KPROBES is not set\nCONFIG_PSI=y")
+	z.Close()
+	got := map[string]Check{}
+	for _, c := range Examine(fstest.MapFS{
+		"proc/config.gz":    {Data: config.Bytes()},
+		"proc/self/status":  {Data: []byte("CapEff:\t0000000000000000\nSeccomp:\t2\n")},
+		"proc/self/uid_map": {Data: []byte("0 100000 65536\n")},
+		"run/.containerenv": {Data: []byte("")},
+	}) {
+		got[c.What] = c
+	}
+	for what, want := range map[string]string{
+		"kprobes":                "CONFIG_KPROBES is not set",
+		"uprobes":                "CONFIG_UPROBES is set",
+		"pressure (PSI)":         "psi=1",
+		"rights of this process": "CAP_PERFMON",
+		"container":              "seccomp",
+		"type information (BTF)": "CONFIG_DEBUG_INFO_BTF is not set",
+	} {
+		if c := got[what]; c.OK || !strings.Contains(c.Says, want) {
+			t.Errorf("%s: %+v, want %q in it", what, c, want)
+		}
+	}
+	for _, c := range Examine(fstest.MapFS{"proc/self/status": {Data: []byte("CapEff:\t000001ffffffffff\nSeccomp:\t0\n")}, "proc/self/uid_map": {Data: []byte("         0          0 4294967295\n")}}) {
+		if (c.What == "rights of this process" || c.What == "container") && !c.OK {
+			t.Errorf("%s of root on a host: %s", c.What, c.Says)
 		}
 	}
 }

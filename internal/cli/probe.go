@@ -10,6 +10,8 @@ import (
 
 	"ringside/internal/render"
 	"ringside/probe"
+	"ringside/probe/aggregate"
+	"ringside/probe/tracefs"
 )
 
 func newProbe(s Streams) *cobra.Command {
@@ -87,6 +89,7 @@ func newProbeDoctor(s Streams) *cobra.Command {
 				check.Says = noTracefs.Error()
 			}
 			doc.Checks = append([]probe.Check{check}, doc.Checks...)
+			doc.Checks = append(doc.Checks, tries(m)...)
 			for _, tool := range []string{"perf", "trace-cmd", "bpftrace"} {
 				path, err := exec.LookPath(tool)
 				check := probe.Check{What: tool, OK: err == nil, Says: path}
@@ -101,4 +104,18 @@ func newProbeDoctor(s Streams) *cobra.Command {
 	out.flags(c, false)
 	c.Flags().StringVar(&dir, "recipes", "", "`DIR` with recipes of your own, one YAML file each")
 	return c
+}
+
+// tries says what this kernel allows when it is asked.
+func tries(m map[string]probe.Engine) []probe.Check {
+	list := aggregate.Examine()
+	pmu := probe.Check{What: "hardware counters (PMU)", OK: true, Says: "yes"}
+	if err := m[probe.PerfEvent].Check(probe.Capture{With: probe.PerfEvent, Events: []probe.Event{{Name: "cycles"}}}); err != nil {
+		pmu.OK, pmu.Says = false, err.Error()
+	}
+	list = append(list, pmu)
+	if e, ok := m[probe.Tracefs].(*tracefs.Engine); ok {
+		list = append(list, e.Tree.Examine(probe.ReadConfig(os.DirFS("/")))...)
+	}
+	return list
 }

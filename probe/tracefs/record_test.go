@@ -114,3 +114,25 @@ func TestStatistics(t *testing.T) {
 }
 
 func pid() string { return strconv.Itoa(os.Getpid()) }
+
+// What the doctor says of tracing is what this kernel's files say.
+func TestExamine(t *testing.T) {
+	tree, err := Attach()
+	if err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	defer tree.Close()
+	for _, c := range tree.Examine(probe.Config{"FUNCTION_TRACER": "y"}) {
+		if c.Says == "" {
+			t.Errorf("%s says nothing", c.What)
+		}
+		if c.What == "events of single system calls" {
+			if _, err := tree.List("events/syscalls"); (err == nil) != c.OK {
+				t.Errorf("%+v, and listing them says %v", c, err)
+			}
+		}
+		if c.What == "irqsoff tracer" && !c.OK && !strings.Contains(c.Says, "CONFIG_IRQSOFF_TRACER is not set") {
+			t.Errorf("%s: %s", c.What, c.Says)
+		}
+	}
+}
