@@ -58,10 +58,16 @@ type Measurement struct {
 	// Total over Span is the time that was spent so.
 	Total time.Duration `json:"total_ns"`
 	Span  time.Duration `json:"span_ns"`
+	// Part is the share of the CPU time that was not idle, of what a profile
+	// shows; such a measurement has no durations.
+	Part float64 `json:"part,omitempty"`
 }
 
 // share is how much of the recorded time the measure took.
 func (m Measurement) share() float64 {
+	if m.Part > 0 {
+		return min(1, m.Part)
+	}
 	if m.Span <= 0 {
 		return 0
 	}
@@ -69,6 +75,9 @@ func (m Measurement) share() float64 {
 }
 
 func (m Measurement) evidence(what string) Evidence {
+	if m.Part > 0 {
+		return Evidence{m.Source, fmt.Sprintf("%s: %.1f %% of the CPU time that was not idle, %d samples", what, 100*m.Part, m.Count)}
+	}
 	return Evidence{m.Source, fmt.Sprintf("%s: %d times, p50 %s, p99 %s, max %s", what, m.Count, m.P50, m.P99, m.Max)}
 }
 
@@ -92,4 +101,7 @@ var rules = []func(*State, Observed) []Proposal{
 	irqSpread, receiveSteering, backlog, budget, listenQueue, conntrack,
 	directReclaim, compactionStalls, swapping, zoneReclaim, writeback, memoryHigh,
 	ioScheduler, unmitigated, mitigations,
+	synBacklog.hits, udpBuffers.hits, timeWait.hits, receiveWindow, neighbours, openFiles,
+	memoryMax, tasksMax, compressedSwap,
+	steal, slowConsole, zeroing, auditing,
 }

@@ -123,7 +123,8 @@ func unmitigated(s *State, _ Observed) []Proposal {
 // calls; that is never more than a question.
 func mitigations(s *State, o Observed) []Proposal {
 	m, ok := o["syscalls"]
-	if !ok || m.Span <= 0 {
+	cost, profiled := o["mitigations"]
+	if !profiled && (!ok || m.Span <= 0) {
 		return nil
 	}
 	var costly []Evidence
@@ -132,13 +133,18 @@ func mitigations(s *State, o Observed) []Proposal {
 			costly = append(costly, Evidence{"/sys/devices/system/cpu/vulnerabilities/" + name, s.Bugs[name]})
 		}
 	}
-	rate := float64(m.Count) / m.Span.Seconds()
 	const perCall = 150e-9 // what they add to a call, where all are at work
-	if stake := rate * perCall / float64(max(1, s.CPUs)); len(costly) > 0 && stake > .01 {
+	stake, basis, seen := cost.share(), "CPU time in the mitigations' own code", cost.evidence("mitigations")
+	if !profiled {
+		rate := float64(m.Count) / m.Span.Seconds()
+		stake, basis = rate*perCall/float64(max(1, s.CPUs)), fmt.Sprintf("%.0f system calls a second, 150 ns each", rate)
+		seen = m.evidence("system calls")
+	}
+	if len(costly) > 0 && stake > .01 {
 		return []Proposal{{
-			ID: "mitigations", Area: "security", Title: "Decide whether this host needs its mitigations: it makes many system calls",
-			Stake: min(.5, stake), Basis: fmt.Sprintf("%.0f system calls a second, 150 ns each", rate),
-			Expect: "system calls, interrupts, context switches", Evidence: append(costly, m.evidence("system calls")),
+			ID: "mitigations", Area: "security", Title: "Decide whether this host needs its mitigations: they take much of its time",
+			Stake: min(.5, stake), Basis: basis,
+			Expect: "system calls, interrupts, context switches", Evidence: append(costly, seen),
 			Risk: High, Danger: "on a host that runs anybody else's code, or guests, this gives their secrets away; it is the security owner's decision",
 			Apply: []string{"boot once with mitigations=off on a host that trusts all it runs"}, Undo: []string{"boot without it"},
 			Prove: []string{"the workload's own throughput, ten runs each way", "ringside profile diff of a profile each way"},

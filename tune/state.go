@@ -30,9 +30,11 @@ type State struct {
 	VM       map[string]uint64 `json:"-"` // /proc/vmstat
 	Net      map[string]uint64 `json:"-"` // /proc/net/netstat and snmp, "TcpExt.ListenOverflows"
 	Softnet  Softnet           `json:"softnet"`
-	Bugs     map[string]string `json:"vulnerabilities,omitempty"`
-	THP      string            `json:"transparent_hugepage,omitempty"`
-	Cmdline  string            `json:"cmdline,omitempty"`
+	// NeighbourFulls counts packets for which the table of neighbours had no room.
+	NeighbourFulls uint64            `json:"neighbour_table_fulls,omitempty"`
+	Bugs           map[string]string `json:"vulnerabilities,omitempty"`
+	THP            string            `json:"transparent_hugepage,omitempty"`
+	Cmdline        string            `json:"cmdline,omitempty"`
 	// Unread are what could not be read; proposals on them are not made.
 	Unread []string `json:"unread,omitempty"`
 
@@ -83,6 +85,8 @@ type Group struct {
 	Seconds   float64 `json:"throttled_s"`
 	High      uint64  `json:"memory_high_events,omitempty"`
 	OOMKills  uint64  `json:"oom_kills,omitempty"`
+	// ForksFailed counts tasks that could not be started at pids.max.
+	ForksFailed uint64 `json:"forks_failed,omitempty"`
 }
 
 // Softnet is the sum of /proc/net/softnet_stat.
@@ -98,6 +102,8 @@ var sysctls = []string{
 	"vm/swappiness", "vm/dirty_ratio", "vm/dirty_background_ratio", "vm/dirty_bytes", "vm/dirty_background_bytes",
 	"vm/watermark_scale_factor", "vm/min_free_kbytes", "vm/zone_reclaim_mode", "vm/overcommit_memory",
 	"net/core/somaxconn", "net/core/netdev_max_backlog", "net/core/netdev_budget", "net/ipv4/tcp_max_syn_backlog",
+	"net/ipv4/tcp_rmem", "net/ipv4/tcp_max_tw_buckets", "net/ipv4/neigh/default/gc_thresh3", "net/core/rmem_default",
+	"fs/file-nr", "fs/file-max", "kernel/printk",
 	"net/netfilter/nf_conntrack_count", "net/netfilter/nf_conntrack_max",
 }
 
@@ -130,6 +136,8 @@ func Read(root fs.FS) (*State, error) {
 		s.VM[name], _ = strconv.ParseUint(value, 10, 64)
 	}
 	s.netstat("proc/net/netstat")
+	s.netstat("proc/net/snmp")
+	s.neighbours()
 	s.softnet()
 	s.pressure()
 	s.interrupts()
@@ -342,6 +350,25 @@ func (s *State) netstat(name string) {
 	}
 }
 
+// neighbours reads /proc/net/stat/arp_cache: names, then a line of hexadecimal
+// numbers for each CPU.
+func (s *State) neighbours() {
+	column := -1
+	for line := range strings.Lines(s.maybe("proc/net/stat/arp_cache")) {
+		part := strings.Fields(line)
+		if column < 0 {
+			if column = slices.Index(part, "table_fulls"); column < 0 {
+				return
+			}
+			continue
+		}
+		if column < len(part) {
+			v, _ := strconv.ParseUint(part[column], 16, 64)
+			s.NeighbourFulls += v
+		}
+	}
+}
+
 func (s *State) softnet() {
 	for line := range strings.Lines(s.maybe("proc/net/softnet_stat")) {
 		part := strings.Fields(line)
@@ -388,7 +415,8 @@ func (s *State) groups() {
 				g.OOMKills = v
 			}
 		}
-		if g.Throttled > 0 || g.High > 0 || g.OOMKills > 0 {
+		g.ForksFailed = pairs(s.maybe(name + "/pids.events"))["max"]
+		if g.ForksFailed > 0 || g.Throttled > 0 || g.High > 0 || g.OOMKills > 0 {
 			s.Groups = append(s.Groups, g)
 		}
 		return nil
