@@ -111,6 +111,9 @@ func warnOf(s Streams, p *profile.Profile) {
 // flameMemory is what drawing a picture keeps to, as long as that is enough.
 const flameMemory = 120 << 20
 
+// exportMemory is the same for what has room for every stack.
+const exportMemory = 384 << 20
+
 func newProfileFlame(s Streams) *cobra.Command {
 	var o profileFlags
 	var out output
@@ -237,6 +240,7 @@ another tool:
 				return usagef("--format %s: use %s", format, strings.Join(names, ", "))
 			}
 			o.every = true
+			defer debug.SetMemoryLimit(debug.SetMemoryLimit(exportMemory))
 			p, err := o.load(c.Context(), args[0])
 			if err != nil {
 				return err

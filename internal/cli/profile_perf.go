@@ -88,7 +88,7 @@ func (o *profileFlags) loadPerfData(ctx context.Context, path string) (*profile.
 func (o *profileFlags) resolving() resolve.Options {
 	limits := profile.Limits{Cells: 150_000, Nodes: 1 << 18}
 	if o.every {
-		limits = profile.Limits{Cells: 1 << 21, Nodes: 1 << 22}
+		limits = profile.Limits{Cells: 400_000, Nodes: 2_000_000}
 	}
 	opt := resolve.Options{Limits: limits, Open: o.object, Debug: o.debugFile, Kernel: o.kernel, PerfMap: o.perfMap, Dump: o.dump}
 	if o.inline {

@@ -3,6 +3,7 @@ package convert
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -107,23 +108,22 @@ type FoldedOptions struct {
 
 var foldedName = strings.NewReplacer(";", ":", "\n", " ", "\r", " ")
 
-// WriteFolded writes folded stacks in the order of their text. Lines that are
-// equal are added up, so that a stack is there once.
+// WriteFolded writes folded stacks in the order of their frames' texts. Stacks
+// whose text is the same are added up, so that a line is there once.
 func WriteFolded(w io.Writer, p *profile.Profile, o FoldedOptions) error {
-	type stack struct {
-		id   profile.StackID
-		comm string
-	}
-	sums := make(map[stack]int64)
+	t := newFoldedTree(p, o.Suffixes)
+	var comms texts
+	type line struct{ comm, node int32 }
+	sums := make(map[line]int64)
 	for i := range p.Cells {
 		c := &p.Cells[i]
 		l := &p.Labels[c.Label]
 		if o.Event >= 0 && l.Event != o.Event {
 			continue
 		}
-		k := stack{id: c.Stack}
+		k := line{node: t.of[c.Stack]}
 		if o.Comm {
-			k.comm = l.Comm
+			k.comm = int32(comms.id(foldedComm(l.Comm)))
 		}
 		if o.Weights {
 			sums[k] += c.Weight
@@ -131,42 +131,140 @@ func WriteFolded(w io.Writer, p *profile.Profile, o FoldedOptions) error {
 			sums[k] += c.Count
 		}
 	}
-	lines := make(map[string]int64, len(sums))
-	var parts []string
-	for k, n := range sums {
-		parts = parts[:0]
-		for f := range p.Stack(k.id) {
-			parts = append(parts, foldedText(f, o.Suffixes))
+	t.of = nil
+	order := make([]line, 0, len(sums))
+	for k := range sums {
+		order = append(order, k)
+	}
+	rank := t.ranks()
+	slices.SortFunc(order, func(a, b line) int {
+		if a.comm != b.comm {
+			return strings.Compare(comms.list[a.comm], comms.list[b.comm])
+		}
+		return cmp.Compare(rank[a.node], rank[b.node])
+	})
+	out := bufio.NewWriterSize(w, 64<<10)
+	var path []string
+	var text []byte
+	for _, k := range order {
+		path = path[:0]
+		for n := k.node; n != 0; n = t.parent[n] {
+			path = append(path, t.texts.list[t.text[n]])
 		}
 		if o.Comm {
-			comm := strings.ReplaceAll(foldedName.Replace(k.comm), " ", "_") // as stackcollapse
-			if strings.TrimSpace(comm) == "" {
-				comm = "[unknown]"
+			path = append(path, comms.list[k.comm])
+		}
+		if len(path) == 0 {
+			path = append(path, "[unknown]") // a sample without a stack still counts
+		}
+		text = text[:0]
+		for i, x := range slices.Backward(path) {
+			if i < len(path)-1 {
+				text = append(text, ';')
+			} else {
+				x = noComment(x)
 			}
-			parts = append(parts, comm)
+			text = append(text, x...)
 		}
-		if len(parts) == 0 {
-			parts = append(parts, "[unknown]") // a sample without a stack still counts
+		text = strconv.AppendInt(append(text, ' '), sums[k], 10)
+		if _, err := out.Write(append(text, '\n')); err != nil {
+			return fmt.Errorf("folded stacks: %w", err)
 		}
-		slices.Reverse(parts)
-		if rest, ok := strings.CutPrefix(strings.TrimSpace(parts[0]), "#"); ok {
-			parts[0] = "＃" + rest // else the line would be a comment
-		}
-		lines[strings.Join(parts, ";")] += n
-	}
-	order := make([]string, 0, len(lines))
-	for text := range lines {
-		order = append(order, text)
-	}
-	slices.Sort(order)
-	out := bufio.NewWriter(w)
-	for _, text := range order {
-		fmt.Fprintf(out, "%s %d\n", text, lines[text])
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("folded stacks: %w", err)
 	}
 	return nil
+}
+
+// foldedComm is a task's name as stackcollapse writes it.
+func foldedComm(comm string) string {
+	comm = strings.ReplaceAll(foldedName.Replace(comm), " ", "_")
+	if strings.TrimSpace(comm) == "" {
+		return "[unknown]"
+	}
+	return noComment(comm)
+}
+
+// noComment is what a line may begin with.
+func noComment(text string) string {
+	if rest, ok := strings.CutPrefix(strings.TrimSpace(text), "#"); ok {
+		return "＃" + rest
+	}
+	return text
+}
+
+// foldedTree is a profile's stacks where what has the same text is the same.
+// Node 0 is the root.
+type foldedTree struct {
+	texts  texts
+	parent []int32
+	text   []int32
+	of     []int32 // by the profile's stack
+}
+
+func newFoldedTree(p *profile.Profile, suffixes bool) *foldedTree {
+	t := &foldedTree{parent: make([]int32, 1), text: make([]int32, 1), of: make([]int32, len(p.Nodes))}
+	frames := make([]int32, len(p.Frames))
+	for i := range p.Frames {
+		frames[i] = int32(t.texts.id(foldedText(&p.Frames[i], suffixes)))
+	}
+	index := make(map[uint64]int32)
+	for i := 1; i < len(p.Nodes); i++ {
+		parent, text := t.of[p.Nodes[i].Parent], frames[p.Nodes[i].Frame]
+		key := uint64(uint32(parent))<<32 | uint64(uint32(text))
+		n, ok := index[key]
+		if !ok {
+			n = int32(len(t.parent))
+			index[key] = n
+			t.parent, t.text = append(t.parent, parent), append(t.text, text)
+		}
+		t.of[i] = n
+	}
+	return t
+}
+
+// ranks says where each node is when callers come before callees and those of one
+// caller are in the order of their texts.
+func (t *foldedTree) ranks() []int32 {
+	place := make([]int32, len(t.texts.list)) // of each text among all
+	sorted := make([]int32, len(place))
+	for i := range sorted {
+		sorted[i] = int32(i)
+	}
+	slices.SortFunc(sorted, func(a, b int32) int { return strings.Compare(t.texts.list[a], t.texts.list[b]) })
+	for at, id := range sorted {
+		place[id] = int32(at)
+	}
+	nodes := make([]int32, len(t.parent)-1)
+	for i := range nodes {
+		nodes[i] = int32(i + 1)
+	}
+	// The last of its siblings goes onto the stack first.
+	slices.SortFunc(nodes, func(a, b int32) int {
+		if t.parent[a] != t.parent[b] {
+			return cmp.Compare(t.parent[a], t.parent[b])
+		}
+		return cmp.Compare(place[t.text[b]], place[t.text[a]])
+	})
+	first := make([]int32, len(t.parent)+1) // of each node's callees, in nodes
+	at := 0
+	for n := range t.parent {
+		first[n] = int32(at)
+		for at < len(nodes) && t.parent[nodes[at]] == int32(n) {
+			at++
+		}
+	}
+	first[len(t.parent)] = int32(at)
+	rank := make([]int32, len(t.parent))
+	stack := []int32{0}
+	for next := int32(0); len(stack) > 0; next++ {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		rank[n] = next
+		stack = append(stack, nodes[first[n]:first[n+1]]...)
+	}
+	return rank
 }
 
 func foldedText(f *profile.Frame, suffixes bool) string {
