@@ -139,11 +139,9 @@ func (t *TraceFacts) next() []string {
 
 // short is a time to three digits.
 func short(d time.Duration) string {
-	switch {
-	case d >= 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d >= 10*time.Millisecond:
-		return d.Round(100 * time.Microsecond).String()
+	unit := time.Nanosecond
+	for d/unit >= 1000 {
+		unit *= 10
 	}
-	return d.Round(100 * time.Nanosecond).String()
+	return d.Round(unit).String()
 }

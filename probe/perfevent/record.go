@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -100,10 +101,12 @@ type recorder struct {
 	attrs   []unix.PerfEventAttr // the tracking event is the last one
 	names   []string
 	ids     [][]uint64 // by event
-	fds     []int
-	rings   []*ring
-	file    *file
-	at      probe.Progress
+	// sampling are the events' files, tracking those of what tells of maps, names
+	// and tasks.
+	sampling, tracking []int
+	rings              []*ring
+	file               *file
+	at                 probe.Progress
 }
 
 // Capture records until ctx ends.
@@ -129,7 +132,7 @@ func (e *Engine) Capture(ctx context.Context, c probe.Capture, s probe.Session) 
 	}
 	// The tasks that run already are told of before the events begin; what
 	// changes meanwhile is in the rings, behind them.
-	for _, fd := range r.fds[len(events)*len(r.rings):] {
+	for _, fd := range r.tracking {
 		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
 			return nil, fmt.Errorf("start the recording: %w", err)
 		}
@@ -138,7 +141,7 @@ func (e *Engine) Capture(ctx context.Context, c probe.Capture, s probe.Session) 
 		return nil, err
 	}
 	begin := time.Now()
-	for _, fd := range r.fds[:len(events)*len(r.rings)] {
+	for _, fd := range r.sampling {
 		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
 			return nil, fmt.Errorf("start the recording: %w", err)
 		}
@@ -146,7 +149,7 @@ func (e *Engine) Capture(ctx context.Context, c probe.Capture, s probe.Session) 
 	if err := r.drain(ctx, begin); err != nil {
 		return nil, err
 	}
-	for _, fd := range r.fds {
+	for _, fd := range slices.Concat(r.sampling, r.tracking) {
 		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_DISABLE, 0); err != nil {
 			return nil, fmt.Errorf("stop the recording: %w", err)
 		}
@@ -184,47 +187,91 @@ func (r *recorder) open(events []probe.Event) error {
 	if err != nil {
 		return err
 	}
-	pid := -1
-	if r.session.PID > 0 {
-		pid = r.session.PID
+	tasks, err := r.tasks()
+	if err != nil {
+		return err
 	}
 	r.ids = make([][]uint64, len(r.attrs))
 	for i := range r.attrs {
 		for n, cpu := range cpus {
-			fd, err := unix.PerfEventOpen(&r.attrs[i], pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
-			if errors.Is(err, unix.EINVAL) && i == len(r.attrs)-1 {
-				// Kernels before 5.12 have no build IDs in their records,
-				// before 5.1 no symbols of BPF.
-				r.attrs[i].Bits &^= bitBuildID | bitKsymbol | bitBPFEvent
-				fd, err = unix.PerfEventOpen(&r.attrs[i], pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
-			}
-			if err != nil {
-				return explain(r.names[i], err)
-			}
-			r.fds = append(r.fds, fd)
-			if i < len(events) && events[i].Filter != "" {
-				if err := setFilter(fd, events[i].Filter); err != nil {
-					return fmt.Errorf("filter of %s: %w", r.names[i], err)
+			for _, task := range tasks {
+				if err := r.openOne(events, i, n, cpu, task); err != nil {
+					return err
 				}
 			}
-			id, err := eventID(fd)
-			if err != nil {
-				return err
-			}
-			r.ids[i] = append(r.ids[i], id)
-			if i > 0 {
-				if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_OUTPUT, r.rings[n].fd); err != nil {
-					return fmt.Errorf("join the buffers of CPU %d: %w", cpu, err)
-				}
-				continue
-			}
-			mem, err := unix.Mmap(fd, 0, (1+ringPages)*pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-			if err != nil {
-				return fmt.Errorf("map the buffer of CPU %d: %w: raise /proc/sys/kernel/perf_event_mlock_kb or run it as root", cpu, err)
-			}
-			r.rings = append(r.rings, &ring{mem: mem, fd: fd})
+		}
+		if len(r.rings) < len(cpus) {
+			return fmt.Errorf("process %d has ended", r.session.PID)
 		}
 	}
+	return nil
+}
+
+// tasks are whose events are recorded: everybody's, or each thread's of a process.
+// What a thread starts is recorded with it, what runs beside it is not.
+func (r *recorder) tasks() ([]int, error) {
+	if r.session.PID <= 0 {
+		return []int{-1}, nil
+	}
+	dir := fmt.Sprintf("proc/%d/task", r.session.PID)
+	list, err := fs.ReadDir(r.engine.Root, dir)
+	if err != nil {
+		return nil, fmt.Errorf("threads of process %d: %w", r.session.PID, err)
+	}
+	var tasks []int
+	for _, t := range list {
+		if tid, err := strconv.Atoi(t.Name()); err == nil {
+			tasks = append(tasks, tid)
+		}
+	}
+	return tasks, nil
+}
+
+// openOne opens event i of a task on a CPU, the n-th. The first one of a CPU has
+// its ring, the others write into it.
+func (r *recorder) openOne(events []probe.Event, i, n, cpu, task int) error {
+	fd, err := unix.PerfEventOpen(&r.attrs[i], task, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if errors.Is(err, unix.EINVAL) && i == len(r.attrs)-1 {
+		// Kernels before 5.12 have no build IDs in their records,
+		// before 5.1 no symbols of BPF.
+		r.attrs[i].Bits &^= bitBuildID | bitKsymbol | bitBPFEvent
+		fd, err = unix.PerfEventOpen(&r.attrs[i], task, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	}
+	if errors.Is(err, unix.ESRCH) && task > 0 {
+		return nil // a thread that has ended meanwhile
+	}
+	if errors.Is(err, unix.EMFILE) {
+		return fmt.Errorf("%s: %w: each thread needs a file for each CPU and event; raise the limit (ulimit -n), or record all tasks", r.names[i], err)
+	}
+	if err != nil {
+		return explain(r.names[i], err)
+	}
+	if i == len(r.attrs)-1 {
+		r.tracking = append(r.tracking, fd)
+	} else {
+		r.sampling = append(r.sampling, fd)
+	}
+	if i < len(events) && events[i].Filter != "" {
+		if err := setFilter(fd, events[i].Filter); err != nil {
+			return fmt.Errorf("filter of %s: %w", r.names[i], err)
+		}
+	}
+	id, err := eventID(fd)
+	if err != nil {
+		return err
+	}
+	r.ids[i] = append(r.ids[i], id)
+	if n < len(r.rings) {
+		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_OUTPUT, r.rings[n].fd); err != nil {
+			return fmt.Errorf("join the buffers of CPU %d: %w", cpu, err)
+		}
+		return nil
+	}
+	mem, err := unix.Mmap(fd, 0, (1+ringPages)*pageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("map the buffer of CPU %d: %w: raise /proc/sys/kernel/perf_event_mlock_kb or run it as root", cpu, err)
+	}
+	r.rings = append(r.rings, &ring{mem: mem, fd: fd})
 	return nil
 }
 
@@ -254,7 +301,7 @@ func (r *recorder) close() error {
 	for _, b := range r.rings {
 		errs = append(errs, unix.Munmap(b.mem))
 	}
-	for _, fd := range r.fds {
+	for _, fd := range slices.Concat(r.sampling, r.tracking) {
 		errs = append(errs, unix.Close(fd))
 	}
 	return errors.Join(errs...)

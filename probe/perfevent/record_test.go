@@ -6,8 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,5 +137,45 @@ func TestMmap2(t *testing.T) {
 		if ok && len(b)%8 != 0 {
 			t.Errorf("%q: a record of %d bytes", line, len(b))
 		}
+	}
+}
+
+// A process that has threads already is recorded with all of them.
+func TestThreads(t *testing.T) {
+	ready := make(chan struct{})
+	var stop atomic.Bool
+	for range 2 {
+		go func() {
+			runtime.LockOSThread()
+			ready <- struct{}{}
+			for !stop.Load() { // it is to be seen running
+			}
+		}()
+	}
+	<-ready
+	<-ready
+	defer stop.Store(true)
+	e := engine(t)
+	c := probe.Capture{With: probe.PerfEvent, Events: []probe.Event{{Name: "cpu-clock", Frequency: 999}}}
+	if err := e.Check(c); err != nil {
+		t.Skipf("SKIPPED: %v", err)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "perf.data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	rec, err := e.Capture(ctx, c, probe.Session{Out: f, PID: os.Getpid()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tids := map[string]bool{}
+	for line := range strings.Lines(script(t, f.Name(), "-F", "tid")) {
+		tids[strings.TrimSpace(line)] = true
+	}
+	if rec.Events == 0 || len(tids) < 2 {
+		t.Errorf("%d events of threads %v", rec.Events, tids)
 	}
 }

@@ -154,6 +154,15 @@ func TestInBrowser(t *testing.T) {
 			t.Errorf("%s: %q, want %q in it", what, got, want)
 		}
 	}
+	out.Reset()
+	if err := Write(&out, &profile.Profile{Nodes: make([]profile.Node, 1)}, Options{Title: "nothing"}); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty.html")
+	if err := os.WriteFile(empty, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do("open a picture of nothing", chromedp.Navigate("file://"+empty), chromedp.WaitVisible(chromedp.CSS("#graph")))
 	do("open", chromedp.Navigate("file://"+path), chromedp.WaitVisible(chromedp.CSS("#graph")))
 	holds("losses", "#losses", "3 events")
 	do("search", chromedp.KeyEvent("/"), chromedp.SendKeys(chromedp.CSS("#search"), "work|inner"))

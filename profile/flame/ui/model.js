@@ -12,6 +12,7 @@ function undelta(list) {
 
 // Model reads the embedded data.
 function Model(d) {
+  for (const k in d) if (d[k] === null) d[k] = []; // a list of nothing
   const n = d.np.length;
   const parent = new Int32Array(n), frame = new Int32Array(n);
   for (let i = 0; i < n; i++) { parent[i] = i - d.np[i]; frame[i] = d.nf[i]; }
