@@ -81,7 +81,7 @@ func fields(format []byte) map[string]field {
 }
 
 // Check loads the programs into the kernel, which verifies them, and lets them
-// go.
+// go. They are joined to no event: a question must not change how the kernel runs.
 func (e *Engine) Check(c probe.Capture) error {
 	r, err := e.load(c, 0)
 	if err != nil {
@@ -93,6 +93,7 @@ func (e *Engine) Check(c probe.Capture) error {
 // loaded is a capture in the kernel.
 type loaded struct {
 	measures []measured
+	events   []string // of the programs
 	programs []*ebpf.Program
 	links    []int
 	closers  []io.Closer
@@ -125,7 +126,7 @@ func (l *loaded) detach() error {
 	return errors.Join(errs...)
 }
 
-// load makes maps and programs and joins the programs to their events.
+// load makes maps and programs.
 func (e *Engine) load(c probe.Capture, pid int) (l *loaded, err error) {
 	l = &loaded{}
 	defer func() {
@@ -167,6 +168,7 @@ func (e *Engine) load(c probe.Capture, pid int) (l *loaded, err error) {
 		md.fields, md.words = formats[of], words[of]
 		l.measures = append(l.measures, md)
 	}
+	l.events = events
 	for _, event := range events {
 		insns, err := program(event, formats[event], steps[event], pid)
 		if err != nil {
@@ -178,9 +180,6 @@ func (e *Engine) load(c probe.Capture, pid int) (l *loaded, err error) {
 		}
 		l.closers = append(l.closers, p)
 		l.programs = append(l.programs, p)
-		if err := l.attach(e, event, p); err != nil {
-			return l, err
-		}
 	}
 	return l, nil
 }
@@ -235,9 +234,19 @@ func (l *loaded) maps(m probe.Measure) (measured, error) {
 	return md, nil
 }
 
-// attach joins a program to its event. The event is opened on one CPU; what is
+// attach joins the programs to their events.
+func (l *loaded) attach(e *Engine) error {
+	for i, event := range l.events {
+		if err := l.join(e, event, l.programs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join joins a program to its event. The event is opened on one CPU; what is
 // joined to a tracepoint runs on all.
-func (l *loaded) attach(e *Engine, event string, p *ebpf.Program) error {
+func (l *loaded) join(e *Engine, event string, p *ebpf.Program) error {
 	id, err := e.Tree.ID(event)
 	if err != nil {
 		return err
@@ -270,6 +279,9 @@ func (e *Engine) Capture(ctx context.Context, c probe.Capture, s probe.Session) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := l.attach(e); err != nil {
+		return nil, err
+	}
 	begin := time.Now()
 	start, err := monotonic()
 	if err != nil {

@@ -26,6 +26,9 @@ func (e *Engine) Watch(ctx context.Context, c probe.Capture, begun func() <-chan
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := l.attach(e); err != nil {
+		return err
+	}
 	before := make([]probe.Table, len(l.measures))
 	var spentBefore time.Duration
 	tick := begun()
