@@ -182,7 +182,7 @@
       c.fillRect(x, y, Math.max(w - 0.6, 0.4), ROW - 1);
       const mark = fate(r.node);
       if (mark && w > 3) {
-        c.strokeStyle = css(mark === "new" ? "--up" : "--down");
+        c.strokeStyle = fg;
         c.setLineDash(mark === "vanished" ? [4, 3] : []);
         c.lineWidth = 2;
         c.strokeRect(x + 1, y + 1, w - 2.6, ROW - 3);
