@@ -54,6 +54,15 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range want {
+		if !bytes.Contains(readme, []byte("("+name+")")) {
+			t.Errorf("docs/schemas/README.md has no row for %s", name)
+		}
+	}
 	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil {
 		t.Fatal(err)
