@@ -18,19 +18,9 @@ import (
 // in one transaction. Whatever an earlier analysis of the receipt wrote is
 // replaced, and the counts are corrected, so that it may run any number of times.
 func (s *Service) Analyse(ctx context.Context, receipt string) error {
-	var (
-		rec Receipt
-		err error
-	)
-	err = s.db.View(ctx, func(q store.Querier) error {
-		rec, err = scanReceipt(q.QueryRowContext(ctx, `select `+receiptColumns+receiptTables+`where r.id = $1`, receipt).Scan)
-		return err
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.Permanent(fmt.Errorf("receipt %s: %w", receipt, ErrNotFound))
-	}
+	rec, err := s.promised(ctx, receipt)
 	if err != nil {
-		return fmt.Errorf("read receipt %s: %w", receipt, err)
+		return err
 	}
 	doc, fresh, err := s.document(ctx, rec.SHA256)
 	if err != nil {

@@ -60,16 +60,9 @@ func (s *Service) AnalyseDump(ctx context.Context, receipt string) error {
 	if s.dumps == nil {
 		return store.Permanent(errors.New("this server does not analyse dumps"))
 	}
-	var rec Receipt
-	err := s.db.View(ctx, func(q store.Querier) (err error) {
-		rec, err = scanReceipt(q.QueryRowContext(ctx, `select `+receiptColumns+receiptTables+`where r.id = $1`, receipt).Scan)
-		return err
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.Permanent(fmt.Errorf("receipt %s: %w", receipt, ErrNotFound))
-	}
+	rec, err := s.promised(ctx, receipt)
 	if err != nil {
-		return fmt.Errorf("read receipt %s: %w", receipt, err)
+		return err
 	}
 	got, err := s.dumpFacts(ctx, rec.SHA256)
 	if err != nil {

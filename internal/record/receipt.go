@@ -92,6 +92,23 @@ func (s *Service) Receipt(ctx context.Context, id string) (Receipt, error) {
 	return r, nil
 }
 
+// promised is the receipt that a job is about. One that is not there will not
+// come: the job gives up.
+func (s *Service) promised(ctx context.Context, id string) (Receipt, error) {
+	var r Receipt
+	err := s.db.View(ctx, func(q store.Querier) (err error) {
+		r, err = scanReceipt(q.QueryRowContext(ctx, `select `+receiptColumns+receiptTables+`where r.id = $1`, id).Scan)
+		return err
+	})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return r, store.Permanent(fmt.Errorf("receipt %s: %w", id, ErrNotFound))
+	case err != nil:
+		return r, fmt.Errorf("read receipt %s: %w", id, err)
+	}
+	return r, nil
+}
+
 // waitPoll is how often Wait looks by itself, for analyses that end in another
 // process.
 const waitPoll = 500 * time.Millisecond

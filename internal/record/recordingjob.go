@@ -43,16 +43,9 @@ func (s *Service) AnalyseRecording(ctx context.Context, receipt string) error {
 	if s.recordings == nil {
 		return store.Permanent(errors.New("this server does not analyse recordings"))
 	}
-	var rec Receipt
-	err := s.db.View(ctx, func(q store.Querier) (err error) {
-		rec, err = scanReceipt(q.QueryRowContext(ctx, `select `+receiptColumns+receiptTables+`where r.id = $1`, receipt).Scan)
-		return err
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.Permanent(fmt.Errorf("receipt %s: %w", receipt, ErrNotFound))
-	}
+	rec, err := s.promised(ctx, receipt)
 	if err != nil {
-		return fmt.Errorf("read receipt %s: %w", receipt, err)
+		return err
 	}
 	sum, err := s.recordingFacts(ctx, rec.SHA256)
 	if err != nil {
