@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // Source reads the parts of a header one by one, bounded by what one header
@@ -16,11 +17,50 @@ type Source struct {
 	order binary.ByteOrder
 	left  int64
 	off   int64
+
+	// Of a source that can be read at any offset: what has megabytes and is seldom
+	// needed is left for later.
+	at   io.ReaderAt
+	base int64
+	end  int64
 }
 
 // NewSource returns a Source over r.
 func NewSource(r io.Reader, layout Layout) *Source {
 	return &Source{r: r, order: layout.order(), left: maxTotal}
+}
+
+// NewSourceAt returns a Source over what a file has between two offsets.
+func NewSourceAt(r io.ReaderAt, from, to int64, layout Layout) *Source {
+	s := NewSource(nil, layout)
+	s.at, s.base, s.end = r, from, to
+	s.seek()
+	return s
+}
+
+// seek continues at s.off.
+func (s *Source) seek() {
+	from := s.base + s.off
+	s.r = bufio.NewReader(io.NewSectionReader(s.at, from, s.end-from))
+}
+
+// later passes a part of n bytes and returns what reads it when it is needed. A part
+// that cannot be read later, or is not all there, is read at once.
+func (s *Source) later(n uint64) (func() string, error) {
+	if s.at == nil || n > uint64(s.left) || n > uint64(max(0, s.end-s.base-s.off)) {
+		b, err := s.Bytes(n)
+		return func() string { return string(b) }, err
+	}
+	at, from := s.at, s.base+s.off
+	s.off += int64(n)
+	s.left -= int64(n)
+	s.seek()
+	return func() string {
+		var b strings.Builder
+		// What cannot be read any more has no symbols.
+		_, _ = io.Copy(&b, io.NewSectionReader(at, from, int64(n)))
+		return b.String()
+	}, nil
 }
 
 // Offset is the number of bytes read.
@@ -110,8 +150,15 @@ func ReadTracingData(r io.Reader) (*Catalog, error) {
 
 // ReadHeader is ReadTracingData that also returns where the header ends. For
 // version 7 it ends after the page size: what follows are sections.
-func ReadHeader(r io.Reader) (*Catalog, *Source, error) {
-	s := NewSource(r, Layout{})
+func ReadHeader(r io.Reader) (*Catalog, *Source, error) { return readHeader(NewSource(r, Layout{})) }
+
+// ReadHeaderAt is ReadHeader of a file of a given size. It passes the symbols, which
+// are read when one is asked for.
+func ReadHeaderAt(r io.ReaderAt, size int64) (*Catalog, *Source, error) {
+	return readHeader(NewSourceAt(r, 0, size, Layout{}))
+}
+
+func readHeader(s *Source) (*Catalog, *Source, error) {
 	magic, err := s.Bytes(uint64(len(Magic)))
 	if err != nil || string(magic) != Magic {
 		return nil, nil, errors.Join(errors.New("no tracing data: it does not begin with 17 08 44 \"tracing\""), err)
@@ -155,8 +202,12 @@ func (c *Catalog) readTables(s *Source) error {
 	if err := c.ReadEventFormats(s); err != nil {
 		return err
 	}
-	symbols, err := s.blob32()
-	c.AddSymbols(string(symbols))
+	n, err := s.U32()
+	if err != nil {
+		return fmt.Errorf("kallsyms: %w", err)
+	}
+	symbols, err := s.later(uint64(n))
+	c.AddSymbolsLater(symbols)
 	if err != nil {
 		return fmt.Errorf("kallsyms: %w", err)
 	}

@@ -204,27 +204,25 @@ func New(c *event.Catalog, o Options) *Analysis {
 // Wants says whether events of this number matter.
 func (a *Analysis) Wants(id int) bool { return id < len(a.take) && a.take[id] != nil }
 
+// Add takes an event; they come in the order of time.
+func (a *Analysis) Add(r *event.Record) { a.Take(r) }
+
 // Take is Add as a recording calls it: always true.
 func (a *Analysis) Take(r *event.Record) bool {
-	a.Add(r)
-	return true
-}
-
-// Add takes an event; they come in the order of time.
-func (a *Analysis) Add(r *event.Record) {
 	if a.Events == 0 {
 		a.First = r.Time
 	}
 	a.Events++
 	a.Last = r.Time
 	if r.Format == nil || uint(r.CPU) >= maxCPUs {
-		return
+		return true
 	}
 	if id := r.Format.ID; id < len(a.take) {
 		if take := a.take[id]; take != nil {
 			take(r)
 		}
 	}
+	return true
 }
 
 // Result is what was found, by kind; a kind without events is not in it.

@@ -2,37 +2,45 @@ package sched
 
 import (
 	"encoding/binary"
+	"math"
 
 	"ringside/trace/event"
 )
 
 // A Word reads one field of up to four bytes without looking at its description
-// again: what is read millions of times. The zero Word reads zero.
+// again: what is read millions of times. NewWord makes one.
 type Word struct {
 	at   uint
 	size uint
 	big  bool
-	// plain is what nearly all are: four bytes, little endian.
-	plain bool
+	// plain is where four bytes end that are little endian, as nearly all are, and
+	// beyond any event for other fields: one comparison tells both, so that the
+	// compiler puts the reading into its callers.
+	plain uint
 }
 
 // NewWord resolves a field; of one of another size it reads zero.
 func NewWord(f *event.Format, name string) Word {
 	fd := f.Field(name)
 	if fd == nil || fd.Array != event.Scalar || fd.Offset < 0 || fd.Size != 1 && fd.Size != 2 && fd.Size != 4 {
-		return Word{}
+		return Word{plain: math.MaxUint}
 	}
-	return Word{at: uint(fd.Offset), size: uint(fd.Size), big: f.Layout.BigEndian, plain: fd.Size == 4 && !f.Layout.BigEndian}
+	w := Word{at: uint(fd.Offset), size: uint(fd.Size), big: f.Layout.BigEndian, plain: math.MaxUint}
+	if fd.Size == 4 && !f.Layout.BigEndian {
+		w.plain = w.at + 4
+	}
+	return w
 }
 
 // Int reads the field as the kernel's int.
 func (w *Word) Int(data []byte) int {
-	if w.plain && w.at+4 <= uint(len(data)) {
+	if w.plain <= uint(len(data)) {
 		return int(int32(binary.LittleEndian.Uint32(data[w.at:])))
 	}
 	return w.other(data)
 }
 
+//go:noinline
 func (w *Word) other(data []byte) int {
 	if w.size == 0 || w.at+w.size > uint(len(data)) {
 		return 0

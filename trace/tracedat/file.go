@@ -11,7 +11,6 @@
 package tracedat
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -105,7 +104,7 @@ const (
 
 // Open reads the descriptions of a recording of a given size.
 func Open(r io.ReaderAt, size int64) (*File, error) {
-	c, s, err := event.ReadHeader(bufio.NewReader(io.NewSectionReader(r, 0, size)))
+	c, s, err := event.ReadHeaderAt(r, size)
 	if c == nil {
 		return nil, fmt.Errorf("trace.dat: %w", err)
 	}
@@ -165,7 +164,7 @@ func (f *File) source(off int64) (*event.Source, error) {
 	if off < 0 || off >= f.size {
 		return nil, fmt.Errorf("offset %d is outside of the file of %d bytes", off, f.size)
 	}
-	return event.NewSource(bufio.NewReader(io.NewSectionReader(f.r, off, f.size-off)), f.Catalog.Layout), nil
+	return event.NewSourceAt(f.r, off, f.size, f.Catalog.Layout), nil
 }
 
 // linear reads what follows the tables of version 6.
