@@ -68,6 +68,13 @@ var rooms = []struct {
 	{"vmcore/gdbserver", []string{"vmcore/object", "vmcore/kernel", "vmcore/dump"}},
 	{"vmcore/script", []string{"vmcore", "vmcore/object", "vmcore/kernel", "symbol/btf"}},
 	{"vmcore/shell", []string{"vmcore", "vmcore/script", "vmcore/object", "vmcore/unwind", "vmcore/kernel", "symbol/btf", "insn"}},
+	{"vuln/ranges", nil},
+	{"vuln/impact", nil},
+	{"vuln/feed", []string{"vuln/ranges", "vuln/impact"}},
+	{"vuln/internal/cvetest", []string{"vuln/feed"}},
+	{"vuln/index", []string{"vuln/feed", "vuln/impact", "vuln/ranges"}},
+	{"vuln/severity", []string{"vuln/feed", "vuln/impact"}},
+	{"vuln", []string{"vuln/feed", "vuln/index", "vuln/ranges", "vuln/severity", "kbuild"}},
 
 	// The product.
 	{"docs", nil},
