@@ -28,6 +28,7 @@ func All() []Published {
 
 var published = []Published{
 	{"config-diff.v1.json", render.ConfigDiffSchemaID, "ringside config diff --json", reflect.TypeFor[render.ConfigDiff]()},
+	{"config-eval.v1.json", render.ConfigEvalSchemaID, "ringside config eval --json", reflect.TypeFor[render.ConfigEval]()},
 	{"crash-compare.v1.json", crash.CompareSchemaID, "ringside crash compare --json", reflect.TypeFor[crash.Comparison]()},
 	{"crash-parse.v1.json", crash.SchemaID, "ringside crash parse --json", reflect.TypeFor[crash.Document]()},
 	{"crash-signature.v1.json", render.SignaturesSchemaID, "ringside crash signature --json", reflect.TypeFor[render.Signatures]()},

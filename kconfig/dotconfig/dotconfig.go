@@ -115,7 +115,8 @@ func (f *File) line(n int, line string) {
 	case strings.HasPrefix(line, "#"):
 		text := strings.TrimPrefix(strings.TrimPrefix(line, "#"), " ")
 		name, ok := strings.CutSuffix(text, " is not set")
-		if ok && strings.HasPrefix(name, prefix) && validName(name[len(prefix):]) {
+		// As for conf, "#CONFIG_X is not set" is a comment like any other.
+		if ok && strings.HasPrefix(line, "# "+prefix) && validName(name[len(prefix):]) {
 			f.set(Value{Name: name[len(prefix):], Text: "n", Unset: true, Line: n})
 			return
 		}

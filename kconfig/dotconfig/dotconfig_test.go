@@ -18,6 +18,7 @@ CONFIG_CC_VERSION_TEXT="gcc-12 (Debian \"12\") \\o/"
 CONFIG_64BIT=y
 CONFIG_E1000=m
 # CONFIG_KSMBD is not set
+#CONFIG_OFF is not set
 CONFIG_NR_CPUS=512
 CONFIG_PHYSICAL_START=0x1000000
 CONFIG_LOCALVERSION=""
@@ -38,19 +39,20 @@ func TestParse(t *testing.T) {
 		line       int
 	}{
 		{"CC_VERSION_TEXT", `gcc-12 (Debian "12") \o/`, dotconfig.No, 5},
-		{"64BIT", "n", dotconfig.No, 14},
+		{"64BIT", "n", dotconfig.No, 15},
 		{"E1000", "m", dotconfig.Module, 7},
 		{"KSMBD", "n", dotconfig.No, 8},
-		{"NR_CPUS", "512", dotconfig.No, 9},
-		{"QUOTED", "y", dotconfig.No, 12},
+		{"NR_CPUS", "512", dotconfig.No, 10},
+		{"QUOTED", "y", dotconfig.No, 13},
 		{"ABSENT", "", dotconfig.No, 0},
+		{"OFF", "", dotconfig.No, 0},
 	} {
 		v, _ := f.Lookup(c.name)
 		if v.Text != c.text || v.Line != c.line || f.Tristate(c.name) != c.tri {
 			t.Errorf("%s: %+v, %v", c.name, v, f.Tristate(c.name))
 		}
 	}
-	if len(f.Warnings) != 3 || f.Warnings[0].Line != 13 || f.Warnings[1].Line != 14 || f.Warnings[2].Line != 15 {
+	if len(f.Warnings) != 3 || f.Warnings[0].Line != 14 || f.Warnings[1].Line != 15 || f.Warnings[2].Line != 16 {
 		t.Errorf("warnings: %v", f.Warnings)
 	}
 	if len(f.Header) != 2 {
