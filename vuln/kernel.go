@@ -32,8 +32,9 @@ type Kernel struct {
 
 // Claims are what a changelog or a patch stack says of fixes.
 type Claims interface {
-	// Fixed returns what it says of the record, nil if nothing. A subject that more than
-	// one record has is not unique: it names none of them.
+	// Fixed returns what it says of the record, nil if nothing; of the kind EvidenceRevert
+	// where the fix was taken out again. A subject that more than one record has is not
+	// unique: it names none of them.
 	Fixed(r *feed.Record, unique bool) *Evidence
 	// Brings returns what says that the kernel took a commit, nil if nothing.
 	Brings(commit string) *Evidence

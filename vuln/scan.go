@@ -162,11 +162,11 @@ func (j *judgement) rangeEvidence(s *feed.Source, d ranges.Decision) Evidence {
 	}
 	switch d.Verdict {
 	case ranges.Affected:
-		e.Says = "introduced in " + since(p) + ", and no fix is in " + j.base
+		e.Says = "introduced in " + since(p) + ", no fix is in " + j.base
 		if p.Fix != 0 && p.Fix.Branch() == base.To.Branch() {
 			e.Says += "; fixed in " + p.Fix.String()
 		} else if p.Fix.Branch() != base.To.Branch() {
-			e.Says += ", nor in any later release of its branch"
+			e.Says += ", and the record names none on its branch"
 		}
 	case ranges.Fixed:
 		e.Says = "introduced in " + since(p) + ", fixed in " + p.Fix.String()
@@ -215,7 +215,7 @@ func (j *judgement) byFix() bool {
 	for _, c := range j.k.Claims {
 		if e := c.Fixed(j.r, j.unique()); e != nil {
 			j.says(*e)
-			if claim == nil {
+			if claim == nil && e.Kind != EvidenceRevert {
 				claim = e
 			}
 		}

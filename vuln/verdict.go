@@ -72,6 +72,7 @@ const (
 	EvidenceChangelog = "changelog" // a changelog names the CVE
 	EvidenceSubject   = "subject"   // a changelog has the subject of the fix
 	EvidenceCommit    = "commit"    // a patch stack or a log refers to a commit of the record
+	EvidenceRevert    = "revert"    // a fix was taken, and taken out again
 	EvidenceContent   = "content"   // the sources have, or have not, the fix's change
 	EvidenceBuild     = "build"     // the build has, or has not, the code of a file
 	EvidenceModule    = "module"    // the state of a module on the host

@@ -11,6 +11,7 @@ import (
 	"ringside/vmcore/filter"
 	"ringside/vmcore/script"
 	"ringside/vmcore/shell"
+	"ringside/vuln"
 )
 
 // Published is one schema that is promised to the programs of others.
@@ -34,6 +35,8 @@ var published = []Published{
 	{"crash-signature.v1.json", render.SignaturesSchemaID, "ringside crash signature --json", reflect.TypeFor[render.Signatures]()},
 	{"crash-watch.v1.json", render.WatchEventSchemaID, "ringside crash watch --json", reflect.TypeFor[render.WatchEvent]()},
 	{"crash-similar.v1.json", render.SimilarSchemaID, "ringside crash similar --json", reflect.TypeFor[render.Likenesses]()},
+	{"cve-explain.v1.json", render.CVEExplainSchemaID, "ringside cve explain --json", reflect.TypeFor[render.CVEExplained]()},
+	{"cve-scan.v1.json", vuln.ReportSchemaID, "ringside cve scan --json", reflect.TypeFor[vuln.Report]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
 	{"probe-doctor.v1.json", render.ProbeDoctorSchemaID, "ringside probe doctor --json", reflect.TypeFor[render.ProbeDoctor]()},
 	{"probe-recipes.v1.json", render.ProbeRecipesSchemaID, "ringside probe list --json", reflect.TypeFor[render.ProbeRecipes]()},

@@ -23,7 +23,7 @@ import (
 )
 
 // magic begins every index. Its last digits are the version of the format.
-const magic = "RSCVE003"
+const magic = "RSCVE004"
 
 // header is magic, checksum, digest and the length of the key.
 const header = len(magic) + 4 + sha256.Size + 2
@@ -38,6 +38,8 @@ var ErrStale = errors.New("no index of this version; it is made anew from the fe
 type Index struct {
 	data     string // records, one after the other
 	starts   []uint32
+	places   string // in which files they were found, likewise
+	at       []uint32
 	Problems []feed.Problem
 	Foreign  int
 	digest   [sha256.Size]byte
@@ -93,15 +95,24 @@ func Encode(f *feed.Feed, key string) []byte {
 		e.text(p.Text)
 	}
 	e.int(f.Foreign)
-	var records encoder
+	// What a record says is kept apart from where it was found, so that a feed that is
+	// moved is the same feed.
+	var records, places encoder
 	e.int(len(f.Records))
 	for i := range f.Records {
-		at := len(records.b)
-		records.record(&f.Records[i])
-		e.int(len(records.b) - at)
+		r := &f.Records[i]
+		start, place := len(records.b), len(places.b)
+		records.record(r)
+		places.text(r.File)
+		for _, s := range r.Sources {
+			places.text(s.File)
+		}
+		e.int(len(records.b) - start)
+		e.int(len(places.b) - place)
 	}
 	b = append(b, e.b...)
 	b = append(b, records.b...)
+	b = append(b, places.b...)
 	sum := sha256.Sum256(records.b)
 	copy(b[len(magic)+4:], sum[:])
 	binary.LittleEndian.PutUint32(b[len(magic):], checksum(b))
@@ -141,19 +152,20 @@ func Parse(b []byte) (*Index, error) {
 	}
 	x.Foreign = d.int()
 	n := d.count()
-	x.starts = make([]uint32, 1, n+1)
-	total := 0
+	x.starts, x.at = make([]uint32, 1, n+1), make([]uint32, 1, n+1)
+	records, places := 0, 0
 	for range n {
-		total += d.int()
-		if total > math.MaxInt32 {
+		records += d.int()
+		places += d.int()
+		if records > math.MaxInt32 || places > math.MaxInt32 {
 			return nil, ErrStale
 		}
-		x.starts = append(x.starts, uint32(total))
+		x.starts, x.at = append(x.starts, uint32(records)), append(x.at, uint32(places))
 	}
-	if d.bad || total != len(d.s) {
+	if d.bad || records+places != len(d.s) {
 		return nil, ErrStale
 	}
-	x.data = d.s
+	x.data, x.places = d.s[:records], d.s[records:]
 	return x, nil
 }
 
@@ -179,7 +191,6 @@ func (e *encoder) texts(list []string) {
 func (e *encoder) record(r *feed.Record) {
 	e.text(r.ID)
 	e.text(r.Title)
-	e.text(r.File)
 	rejected := 0
 	if r.Rejected {
 		rejected = 1
@@ -219,7 +230,6 @@ func (e *encoder) record(r *feed.Record) {
 	e.int(len(r.Sources))
 	for _, s := range r.Sources {
 		e.text(s.Kind)
-		e.text(s.File)
 		e.int(len(s.Pairs))
 		for _, p := range s.Pairs {
 			e.int(int(p.Intro))
@@ -286,7 +296,7 @@ func (d *decoder) texts() []string {
 // Record decodes record i.
 func (x *Index) Record(i int) feed.Record {
 	d := decoder{s: x.Raw(i)}
-	r := feed.Record{ID: d.text(), Title: d.text(), File: d.text(), Rejected: d.int() == 1}
+	r := feed.Record{ID: d.text(), Title: d.text(), Rejected: d.int() == 1}
 	r.Impact = impact.Impact{Class: impact.Class(d.int()), Phrase: d.text()}
 	r.Files = d.texts()
 	if n := d.count(); n > 0 {
@@ -307,12 +317,17 @@ func (x *Index) Record(i int) feed.Record {
 		r.Sources = make([]feed.Source, n)
 		for i := range r.Sources {
 			s := &r.Sources[i]
-			s.Kind, s.File = d.text(), d.text()
+			s.Kind = d.text()
 			s.Pairs = make([]ranges.Pair, d.count())
 			for j := range s.Pairs {
 				s.Pairs[j] = ranges.Pair{Intro: ranges.Version(d.int()), IntroCommit: commit(d.int()), Fix: ranges.Version(d.int()), FixCommit: commit(d.int())}
 			}
 		}
+	}
+	place := decoder{s: x.places[x.at[i]:x.at[i+1]]}
+	r.File = place.text()
+	for i := range r.Sources {
+		r.Sources[i].File = place.text()
 	}
 	r.Commits = commits[:min(own, len(commits)):min(own, len(commits))]
 	return r

@@ -64,8 +64,10 @@ func TestStale(t *testing.T) {
 // Two feeds that say the same have one digest, wherever they were read from.
 func TestDigest(t *testing.T) {
 	a, _ := index.Parse(index.Encode(sample(), "a"))
-	b, _ := index.Parse(index.Encode(sample(), "b"))
 	f := sample()
+	f.Records[0].File = "moved/x.json"
+	b, _ := index.Parse(index.Encode(f, "b"))
+	f = sample()
 	f.Records[0].Title = "another"
 	c, _ := index.Parse(index.Encode(f, "a"))
 	if a.Digest() != b.Digest() || a.Digest() == c.Digest() {
