@@ -63,6 +63,13 @@ type Reader interface {
 	// OpenRecording opens a part of what was found in a recording.
 	OpenRecording(ctx context.Context, id string, part RecordingPart) (io.ReadCloser, int64, error)
 
+	CVEs(ctx context.Context, f CVEFilter) (*CVEPage, error)
+	CVE(ctx context.Context, id string) (*CVEDetail, error)
+	Exposures(ctx context.Context) (*Exposures, error)
+	KernelExposure(ctx context.Context, idOrRelease string) (*KernelExposure, error)
+	Verdicts(ctx context.Context, kernel string, f VerdictFilter) (*VerdictPage, error)
+	Baselines(ctx context.Context, kernel string) ([]KernelBaseline, error)
+
 	Jobs(ctx context.Context, f JobFilter) (*JobPage, error)
 }
 
@@ -88,6 +95,10 @@ type Writer interface {
 	// DecideBackfill ends it one way or the other.
 	StartBackfill(ctx context.Context) (*Backfill, error)
 	DecideBackfill(ctx context.Context, accept bool, by string) (*Backfill, error)
+	// AcceptRisk keeps the decision to live with a CVE until a time, RevokeRisk
+	// ends it before.
+	AcceptRisk(ctx context.Context, c RiskChange) (*Risk, error)
+	RevokeRisk(ctx context.Context, id, by string) error
 	// Reanalyse queues the analysis of all receipts of an artefact again.
 	Reanalyse(ctx context.Context, sha256 string) error
 	// RetryJob queues a dead job again.

@@ -18,6 +18,7 @@ const (
 	ClassLog       Class = ""          // a log, or whatever else may hold one
 	ClassDump      Class = "dump"      // a kernel's memory
 	ClassRecording Class = "recording" // a profile or a trace
+	ClassInventory Class = "inventory" // what a kernel was built from
 )
 
 // heavy are the classes whose analysis takes long: they have a queue of their
@@ -31,6 +32,8 @@ func (s *Service) classify(head []byte) Class {
 		return ClassDump
 	case s.recordings != nil && s.recordings.Recognize(head):
 		return ClassRecording
+	case s.exposer != nil && s.exposer.Recognize(head):
+		return ClassInventory
 	}
 	return ClassLog
 }
@@ -44,6 +47,10 @@ func (s *Service) takes(want, class Class) error {
 		return fmt.Errorf("%w: this server does not take kernel dumps", ErrInvalid)
 	case want == ClassDump:
 		return fmt.Errorf("%w: this is no kernel dump (ELF, kdump or flattened, as it is or compressed as a whole); logs and all else go to /api/v1/artefacts", ErrInvalid)
+	case want == ClassInventory && s.exposer == nil:
+		return fmt.Errorf("%w: this server does not judge CVEs", ErrInvalid)
+	case want == ClassInventory:
+		return fmt.Errorf("%w: this is no inventory of a kernel, as ringside cve inventory makes one", ErrInvalid)
 	case s.recordings == nil:
 		return fmt.Errorf("%w: this server does not take recordings", ErrInvalid)
 	}
@@ -52,7 +59,7 @@ func (s *Service) takes(want, class Class) error {
 
 // most is the size limit of a class.
 func (s *Service) most(c Class) int64 {
-	if c == ClassLog {
+	if c == ClassLog || c == ClassInventory {
 		return s.limit
 	}
 	return s.dumpLimit
@@ -71,6 +78,9 @@ func smaller(c Class) string {
 
 // enqueue promises the analysis of a new receipt.
 func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Class, m Meta) error {
+	if c == ClassInventory {
+		return s.enqueueInventory(ctx, tx, receipt, m)
+	}
 	table := map[Class]string{ClassDump: "dumps", ClassRecording: "recordings"}[c]
 	if table == "" {
 		return s.queue.Enqueue(ctx, tx, jobAnalyse, receipt, "{}")
@@ -86,7 +96,8 @@ func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Cla
 func classOf(ctx context.Context, q store.Querier, receipt string) (Class, error) {
 	var c Class
 	err := q.QueryRowContext(ctx, `select case when exists (select 1 from dumps where id = $1) then 'dump'
-		when exists (select 1 from recordings where id = $1) then 'recording' else '' end`, receipt).Scan(&c)
+		when exists (select 1 from recordings where id = $1) then 'recording'
+		when exists (select 1 from inventories where id = $1) then 'inventory' else '' end`, receipt).Scan(&c)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}

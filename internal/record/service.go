@@ -59,6 +59,10 @@ type Config struct {
 	Dumps DumpAnalyzer
 	// Recordings analyses profiles and traces. Without it they are not taken.
 	Recordings RecordingAnalyzer
+	// Exposer judges which CVEs touch a kernel. Without it none are known.
+	Exposer Exposer
+	// Deadlines say how long a CVE may stay open. nil sets no deadlines.
+	Deadlines Deadlines
 	// MaxDump is the largest dump or recording taken, in bytes. 0 means 16 GiB.
 	MaxDump int64
 	// Workers is how many analyses run at the same time. 0 means 2.
@@ -86,6 +90,8 @@ type Service struct {
 	dumps      DumpAnalyzer
 	dumpLimit  int64
 	recordings RecordingAnalyzer
+	exposer    Exposer
+	deadlines  Deadlines
 	heavyQueue *store.Queue // of dumps and recordings: they are analysed one at a time
 	workers    int
 	now        func() time.Time
@@ -108,7 +114,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		db: c.DB, blobs: c.Blobs, analyzer: c.Analyzer, rules: c.Rules, algorithm: c.Algorithm, signer: c.Sign, open: c.Open, owners: c.Owners,
 		limit: cmp.Or(c.MaxArtefact, DefaultMaxArtefact),
-		dumps: c.Dumps, recordings: c.Recordings, dumpLimit: cmp.Or(c.MaxDump, DefaultMaxDump),
+		dumps: c.Dumps, recordings: c.Recordings, exposer: c.Exposer, deadlines: c.Deadlines, dumpLimit: cmp.Or(c.MaxDump, DefaultMaxDump),
 		workers: c.Workers, log: c.Log, progress: make(chan struct{}),
 	}
 	// The record and its database agree on the resolution of time.
@@ -174,7 +180,12 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 		})
 	}
+	var judging sync.WaitGroup
+	if s.exposer != nil {
+		judging.Go(func() { s.keepJudging(ctx) })
+	}
 	err := s.pool().Run(ctx)
+	judging.Wait()
 	heavy.Wait()
 	return err
 }
@@ -185,6 +196,9 @@ func (s *Service) Drain(ctx context.Context) error {
 		if err := s.heavyPool().Drain(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.judgeDue(ctx); err != nil {
+		return err
 	}
 	return s.pool().Drain(ctx)
 }
@@ -212,6 +226,10 @@ func (s *Service) pool() *store.Workers {
 			jobStacks:   s.fillStacks,
 			jobBackfill: s.backfill,
 			jobTakeOver: s.takeOver,
+
+			jobInventory: func(ctx context.Context, j store.Job) error { return s.readInventory(ctx, j.Key) },
+			jobFeed:      func(ctx context.Context, _ store.Job) error { return s.readFeed(ctx) },
+			jobJudge:     func(ctx context.Context, j store.Job) error { return s.judge(ctx, j.Key) },
 		},
 		Dead: s.gaveUp,
 	}
