@@ -316,12 +316,27 @@ func (s *Service) keepJudgement(ctx context.Context, kernel, basis, inventory st
 		if err := countExposures(ctx, tx, changed); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `insert into exposure_daily (day, kernel_id, affected, undetermined, dismissed, fixed) values ($1, $2, $3, $4, $5, $6)
-			on conflict (day, kernel_id) do update set affected = excluded.affected, undetermined = excluded.undetermined,
-				dismissed = excluded.dismissed, fixed = excluded.fixed`,
-			day(now), kernel, counts[VerdictAffected], counts[VerdictUndetermined], counts[VerdictNotCompiled]+counts[VerdictNotLoaded], counts[VerdictFixed])
-		return err
+		if err := countDay(ctx, tx, day(now), kernel, counts[VerdictAffected], counts[VerdictUndetermined],
+			counts[VerdictNotCompiled]+counts[VerdictNotLoaded], counts[VerdictFixed]); err != nil {
+			return err
+		}
+		var affected, undetermined int64
+		if err := tx.QueryRowContext(ctx, `select count(*) from cves where affected > 0`).Scan(&affected); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, `select count(*) from cves where affected = 0 and undetermined > 0`).Scan(&undetermined); err != nil {
+			return err
+		}
+		return countDay(ctx, tx, day(now), "", affected, undetermined, 0, 0)
 	})
+}
+
+// countDay keeps what a day ended with.
+func countDay(ctx context.Context, tx *sql.Tx, day int64, kernel string, affected, undetermined, dismissed, fixed int64) error {
+	_, err := tx.ExecContext(ctx, `insert into exposure_daily (day, kernel_id, affected, undetermined, dismissed, fixed) values ($1, $2, $3, $4, $5, $6)
+		on conflict (day, kernel_id) do update set affected = excluded.affected, undetermined = excluded.undetermined,
+			dismissed = excluded.dismissed, fixed = excluded.fixed`, day, kernel, affected, undetermined, dismissed, fixed)
+	return err
 }
 
 // writeVerdicts brings a kernel's verdicts up to date, and returns the CVEs whose

@@ -39,7 +39,7 @@ type Exposures struct {
 	// Kernels are the judged ones, those with the most hosts first.
 	Kernels []KernelExposure `json:"kernels" nullable:"false"`
 	Waiting int64            `json:"waiting" doc:"Kernels that are still to be judged"`
-	Trend   ExposureTrend    `json:"trend" doc:"Of all kernels that hosts run now, the last 90 days"`
+	Trend   ExposureTrend    `json:"trend" doc:"CVEs that any kernel is open for, the last 90 days"`
 }
 
 // trendDays is how far an exposure's trend reaches.
@@ -91,21 +91,17 @@ func (s *Service) Exposures(ctx context.Context) (*Exposures, error) {
 		if err != nil {
 			return err
 		}
-		ids := make([]string, len(out.Kernels))
+		ids := []string{""}
 		for i := range out.Kernels {
-			ids[i], out.Kernels[i].Ranking = out.Kernels[i].Kernel.ID, []Reduction{}
+			ids, out.Kernels[i].Ranking = append(ids, out.Kernels[i].Kernel.ID), []Reduction{}
 		}
 		trends, err := s.exposureTrends(ctx, q, ids)
 		if err != nil {
 			return err
 		}
-		out.Trend = s.emptyExposureTrend()
+		out.Trend = trends[""]
 		for i := range out.Kernels {
-			k := &out.Kernels[i]
-			k.Trend = trends[k.Kernel.ID]
-			if k.Hosts > 0 {
-				out.Trend.add(k.Trend)
-			}
+			out.Kernels[i].Trend = trends[out.Kernels[i].Kernel.ID]
 		}
 		return q.QueryRowContext(ctx, `select count(*) from kernels k where not exists (select 1 from kernel_exposures x where x.kernel_id = k.id)`).Scan(&out.Waiting)
 	})
@@ -203,14 +199,6 @@ func (s *Service) Verdicts(ctx context.Context, kernel string, f VerdictFilter) 
 func (s *Service) emptyExposureTrend() ExposureTrend {
 	first := day(s.now()) - trendDays + 1
 	return ExposureTrend{FirstDay: dayName(first), Affected: make([]int64, trendDays), Undetermined: make([]int64, trendDays), Dismissed: make([]int64, trendDays)}
-}
-
-func (t *ExposureTrend) add(o ExposureTrend) {
-	for i := range t.Affected {
-		t.Affected[i] += o.Affected[i]
-		t.Undetermined[i] += o.Undetermined[i]
-		t.Dismissed[i] += o.Dismissed[i]
-	}
 }
 
 // exposureTrends returns the trends of kernels. A day without a judgement has what

@@ -32,7 +32,7 @@ func change(op huma.Operation) huma.Operation {
 // an object may be null, which huma cannot say of a reference, and later
 // versions may add fields, which huma forbids. Requests keep their strictness.
 func honest(reg huma.Registry) {
-	requests := map[string]bool{"SignatureChange": true, "LinkChange": true, "Decider": true, "BackfillDecision": true}
+	requests := map[string]bool{"SignatureChange": true, "LinkChange": true, "Decider": true, "BackfillDecision": true, "RiskChange": true}
 	for name, schema := range reg.Map() {
 		t := reg.TypeFromRef(schemaPrefix + name)
 		if requests[name] || t == nil || schema.Type != huma.TypeObject {

@@ -75,6 +75,7 @@ func New(c Config) (http.Handler, error) {
 	s.algorithms(api)
 	s.hosts(api)
 	s.kernels(api)
+	s.cves(api)
 	s.overview(api)
 	s.jobs(api)
 	if err := describe(mux, api.OpenAPI()); err != nil {
@@ -113,6 +114,7 @@ func apiConfig(c Config) huma.Config {
 				{Name: "signatures", Description: "Classes of crashes, and where the team stands with them"},
 				{Name: "hosts", Description: "Machines"},
 				{Name: "kernels", Description: "Kernel builds"},
+				{Name: "cves", Description: "Which CVEs touch which kernels, since when, and until when they may"},
 				{Name: "overview", Description: "What needs somebody now"},
 				{Name: "jobs", Description: "The work behind the record"},
 			},

@@ -93,24 +93,13 @@ func newChart(label string, first time.Time, list []series) chart {
 	if len(list) == 0 {
 		return c
 	}
-	var total, peak int64
-	peakDay := ""
-	for i := range list[0].Counts {
-		d := chartDay{Day: first.AddDate(0, 0, i).Format(time.DateOnly)}
-		for _, s := range list {
-			d.Counts = append(d.Counts, s.Counts[i])
-			d.Total += s.Counts[i]
-		}
-		total += d.Total
-		if d.Total > peak {
-			peak, peakDay = d.Total, d.Day
-		}
-		c.Days = append(c.Days, d)
-	}
+	peak, peakDay := c.fill(first)
+	var total int64
 	for i := range c.Series {
 		for _, n := range c.Series[i].Counts {
 			c.Series[i].Total += n
 		}
+		total += c.Series[i].Total
 	}
 	c.Summary = fmt.Sprintf("%s in %d days", count(total, "crash", "crashes"), len(c.Days))
 	if peak > 0 {
@@ -119,6 +108,38 @@ func newChart(label string, first time.Time, list []series) chart {
 	c.SVG = c.draw(peak)
 	c.Data = c.json(first)
 	return c
+}
+
+// levelChart shows how much there is on each day, not what came on it: a series'
+// total is its last value.
+func levelChart(label, summary string, first time.Time, list []series) chart {
+	c := chart{Label: label, Summary: summary, Series: list}
+	peak, _ := c.fill(first)
+	for i := range c.Series {
+		if n := len(c.Series[i].Counts); n > 0 {
+			c.Series[i].Total = c.Series[i].Counts[n-1]
+		}
+	}
+	c.SVG = c.draw(peak)
+	c.Data = c.json(first)
+	return c
+}
+
+// fill makes the table, and finds the day with the most.
+func (c *chart) fill(first time.Time) (peak int64, peakDay string) {
+	list := c.Series
+	for i := range list[0].Counts {
+		d := chartDay{Day: first.AddDate(0, 0, i).Format(time.DateOnly)}
+		for _, s := range list {
+			d.Counts = append(d.Counts, s.Counts[i])
+			d.Total += s.Counts[i]
+		}
+		if d.Total > peak {
+			peak, peakDay = d.Total, d.Day
+		}
+		c.Days = append(c.Days, d)
+	}
+	return peak, peakDay
 }
 
 func (c *chart) json(first time.Time) string {

@@ -64,6 +64,12 @@ func (testOwners) Owner(function, module, file string) (record.Owner, bool) {
 // emptyFleet returns a record without a crash.
 func emptyFleet(t testing.TB, change ...func(*Config)) *fleet {
 	t.Helper()
+	return fleetOf(t, func(*record.Config) {}, change...)
+}
+
+// fleetOf is emptyFleet with a record of another configuration.
+func fleetOf(t testing.TB, with func(*record.Config), change ...func(*Config)) *fleet {
+	t.Helper()
 	dir := t.TempDir()
 	db, err := store.OpenSQLite(t.Context(), filepath.Join(dir, "ringside.db"), store.SQLiteOptions{})
 	if err != nil {
@@ -76,11 +82,12 @@ func emptyFleet(t testing.TB, change ...func(*Config)) *fleet {
 	}
 	t.Cleanup(func() { blobs.Close() })
 	f := &fleet{t: t, now: today, log: &bytes.Buffer{}}
-	f.svc, err = record.New(record.Config{DB: db, Blobs: blobs, Rules: "test", Algorithm: crash.Algorithm, Sign: crash.Sign, Owners: testOwners{}, Now: func() time.Time { return f.now },
+	rc := record.Config{DB: db, Blobs: blobs, Rules: "test", Algorithm: crash.Algorithm, Sign: crash.Sign, Owners: testOwners{}, Now: func() time.Time { return f.now },
 		Analyzer: record.AnalyzerFunc(func(ctx context.Context, r io.Reader) (*crash.Document, error) {
 			return crash.Parse(ctx, r, crash.Options{})
-		}), Dumps: cannedDumps{}, Recordings: ownProfiles{}})
-	if err != nil {
+		}), Dumps: cannedDumps{}, Recordings: ownProfiles{}}
+	with(&rc)
+	if f.svc, err = record.New(rc); err != nil {
 		t.Fatal(err)
 	}
 	c := Config{Service: f.svc, Version: "test", Owners: testOwners{}, Now: func() time.Time { return f.now },

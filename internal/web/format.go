@@ -63,6 +63,7 @@ func (s *site) funcs() template.FuncMap {
 		"ref":      func(f float64) *float64 { return &f },
 		"person":   person,
 		"color":    classColor,
+		"severity": severityTone,
 	}
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -81,6 +82,7 @@ type kernelView struct {
 	Others []record.KernelRef // to compare it with
 	// Profiles and Traces count what was recorded of it.
 	Profiles, Traces int64
+	Judged           *record.KernelExposure // nil where its CVEs are not known
 }
 
 func (s *site) kernel(w http.ResponseWriter, r *http.Request) error {
@@ -104,6 +106,9 @@ func (s *site) kernel(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		*to = p.Total
+	}
+	if v.Judged, err = s.svc.KernelExposure(r.Context(), d.ID); err != nil && !errors.Is(err, record.ErrNotFound) {
+		return err
 	}
 	for _, k := range all.Items {
 		if k.ID != d.ID {

@@ -24,6 +24,8 @@ type Record interface {
 	UndoLink(ctx context.Context, id, by string) (*record.Link, error)
 	StartBackfill(ctx context.Context) (*record.Backfill, error)
 	DecideBackfill(ctx context.Context, accept bool, by string) (*record.Backfill, error)
+	AcceptRisk(ctx context.Context, c record.RiskChange) (*record.Risk, error)
+	RevokeRisk(ctx context.Context, id, by string) error
 	Reanalyse(ctx context.Context, sha256 string) error
 	RetryJob(ctx context.Context, id string) (*record.Job, error)
 }
@@ -123,6 +125,13 @@ func New(c Config) (http.Handler, error) {
 		{"GET /kernels", s.kernels},
 		{"GET /kernels/compare", s.compareKernels},
 		{"GET /kernels/{id}", s.kernel},
+		{"GET /kernels/{id}/cves", s.kernelCVEs},
+		{"GET /kernels/{id}/baselines", s.kernelBaselines},
+		{"GET /cves", s.cves},
+		{"GET /cves/{id}", s.cve},
+		{"POST /cves/{id}/risks", s.acceptRisk},
+		{"POST /cves/{id}/risks/{risk}/revoke", s.revokeRisk},
+		{"GET /baselines", s.baselines},
 		{"GET /hosts", s.hosts},
 		{"GET /hosts/{id}", s.host},
 		{"GET /admin/jobs", s.jobs},

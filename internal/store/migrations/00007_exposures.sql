@@ -64,10 +64,11 @@ create table exposures (
 );
 create index exposures_cve on exposures (cve, verdict);
 
--- The trend: the last assessment of a kernel on each day that there was one.
+-- The trend: the last judgement of a kernel on each day that there was one; of all
+-- kernels (''), how many CVEs are open.
 create table exposure_daily (
     day          bigint not null,
-    kernel_id    text   not null references kernels (id) on delete cascade,
+    kernel_id    text   not null,
     affected     bigint not null,
     undetermined bigint not null,
     dismissed    bigint not null,        -- not compiled or not loaded
