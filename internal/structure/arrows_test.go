@@ -59,6 +59,7 @@ var rooms = []struct {
 	{"kconfig/dotconfig", nil},
 	{"kconfig", []string{"kconfig/dotconfig"}},
 	{"kbuild", []string{"kconfig/dotconfig"}},
+	{"inventory", []string{"kbuild"}},
 	{"vmcore/dump", nil},
 	{"vmcore/kernel", []string{"vmcore/dump", "symbol/btf", "symbol/orc", "symbol/kallsyms"}},
 	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},

@@ -308,7 +308,7 @@ func severityTone(level string) string {
 	case "critical":
 		return "fault"
 	case "high":
-		return "memory"
+		return "hang"
 	case "medium":
 		return "assertion"
 	case "low":
