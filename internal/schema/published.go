@@ -28,6 +28,7 @@ func All() []Published {
 }
 
 var published = []Published{
+	{"config-sources.v1.json", render.ConfigSourcesSchemaID, "ringside config sources --json", reflect.TypeFor[render.ConfigSources]()},
 	{"config-diff.v1.json", render.ConfigDiffSchemaID, "ringside config diff --json", reflect.TypeFor[render.ConfigDiff]()},
 	{"config-eval.v1.json", render.ConfigEvalSchemaID, "ringside config eval --json", reflect.TypeFor[render.ConfigEval]()},
 	{"crash-compare.v1.json", crash.CompareSchemaID, "ringside crash compare --json", reflect.TypeFor[crash.Comparison]()},

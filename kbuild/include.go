@@ -1,0 +1,210 @@
+package kbuild
+
+import (
+	"bytes"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"ringside/kbuild/gmake"
+)
+
+// maxSource bounds what is read of one source; the largest headers of a kernel, tables of
+// a GPU's registers, have some 10 MiB.
+const maxSource = 32 << 20
+
+// An include is one file that a source names.
+type include struct {
+	name  string
+	quote bool // looked for next to the file first
+}
+
+// scanner reads what files include, whatever #if they stand under, and keeps it.
+type scanner struct {
+	fsys fs.FS
+	tree *gmake.Tree
+	mu   sync.Mutex
+	of   map[string][]include
+}
+
+func newScanner(fsys fs.FS, tree *gmake.Tree) *scanner {
+	return &scanner{fsys: fsys, tree: tree, of: map[string][]include{}}
+}
+
+// includes gives what a file of the tree includes.
+func (s *scanner) includes(file string) []include {
+	s.mu.Lock()
+	list, ok := s.of[file]
+	s.mu.Unlock()
+	if ok {
+		return list
+	}
+	list = s.read(file)
+	s.mu.Lock()
+	s.of[file] = list
+	s.mu.Unlock()
+	return list
+}
+
+// prefetch reads many files at once.
+func (s *scanner) prefetch(files []string) {
+	s.mu.Lock()
+	files = slices.DeleteFunc(slices.Clone(files), func(f string) bool { _, ok := s.of[f]; return ok })
+	s.mu.Unlock()
+	n := max(1, min(runtime.GOMAXPROCS(0), 8))
+	var wg sync.WaitGroup
+	for part := range n {
+		wg.Go(func() {
+			for i := part; i < len(files); i += n {
+				s.includes(files[i])
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (s *scanner) read(file string) []include {
+	info, err := fs.Stat(s.fsys, file)
+	if err != nil || info.IsDir() || info.Size() > maxSource {
+		return nil
+	}
+	data, err := fs.ReadFile(s.fsys, file)
+	if err != nil {
+		return nil
+	}
+	if strings.HasSuffix(file, ".rs") {
+		return rustModules(file, data)
+	}
+	return scanIncludes(data)
+}
+
+var wordInclude = []byte("include")
+
+// scanIncludes finds #include, and the assembler's .include. Of an #include whose file is
+// a macro's value it takes all files that the source's #define lines name.
+func scanIncludes(data []byte) []include {
+	var list []include
+	macro := false
+	for pos := 0; ; {
+		i := bytes.Index(data[pos:], wordInclude)
+		if i < 0 {
+			break
+		}
+		at := pos + i
+		pos = at + len(wordInclude)
+		if !isDirective(data, at) {
+			continue
+		}
+		if bytes.HasPrefix(data[pos:], []byte("_next")) {
+			pos += len("_next")
+		}
+		inc, ok := includeName(data[pos:])
+		switch {
+		case ok:
+			list = append(list, inc)
+		case at > 0 && data[at-1] != '.':
+			macro = true
+		}
+	}
+	if macro {
+		list = append(list, definedFiles(data)...)
+	}
+	return list
+}
+
+// isDirective says whether the word at a place is preceded by the # that begins a line,
+// or by the assembler's period.
+func isDirective(data []byte, at int) bool {
+	i := at - 1
+	for i >= 0 && (data[i] == ' ' || data[i] == '\t') {
+		i--
+	}
+	if i < 0 {
+		return false
+	}
+	if data[i] == '.' {
+		return i == at-1
+	}
+	if data[i] != '#' {
+		return false
+	}
+	for i--; i >= 0 && (data[i] == ' ' || data[i] == '\t'); i-- {
+	}
+	// "*/ #include" is a line's begin too.
+	return i < 0 || data[i] == '\n' || data[i] == '/'
+}
+
+// includeName reads what follows the word.
+func includeName(rest []byte) (include, bool) {
+	i := 0
+	for i < len(rest) && (rest[i] == ' ' || rest[i] == '\t' || rest[i] == '\\') {
+		i++
+	}
+	if i >= len(rest) {
+		return include{}, false
+	}
+	var end byte
+	switch rest[i] {
+	case '"':
+		end = '"'
+	case '<':
+		end = '>'
+	default:
+		return include{}, false
+	}
+	rest = rest[i+1 : min(len(rest), i+512)]
+	j := bytes.IndexAny(rest, string(end)+"\n")
+	if j <= 0 || rest[j] != end {
+		return include{}, false
+	}
+	return include{name: strings.TrimSuffix(string(rest[:j]), `\`), quote: end == '"'}, true
+}
+
+// definedFiles gives the names of files in a source's #define lines.
+func definedFiles(data []byte) []include {
+	var list []include
+	for line := range bytes.Lines(data) {
+		line = bytes.TrimSpace(line)
+		if !bytes.HasPrefix(line, []byte("#")) || !bytes.Contains(line, []byte("define")) {
+			continue
+		}
+		for i := 0; i < len(line); i++ {
+			if line[i] != '"' && line[i] != '<' {
+				continue
+			}
+			if inc, ok := includeName(line[i:]); ok && strings.Contains(inc.name, ".") {
+				list = append(list, inc)
+				i += len(inc.name) + 1
+			}
+		}
+	}
+	return list
+}
+
+// rustModules finds "mod name;": name.rs or name/mod.rs next to the file.
+func rustModules(file string, data []byte) []include {
+	base := strings.TrimSuffix(path.Base(file), ".rs")
+	prefix := ""
+	if base != "mod" && base != "lib" && base != "main" {
+		prefix = base + "/"
+	}
+	var list []include
+	for line := range bytes.Lines(data) {
+		words := strings.Fields(string(line[:min(len(line), 200)]))
+		for len(words) > 0 && strings.HasPrefix(words[0], "pub") {
+			words = words[1:]
+		}
+		if len(words) < 2 || words[0] != "mod" {
+			continue
+		}
+		if name, ok := strings.CutSuffix(words[1], ";"); ok {
+			for _, n := range []string{name + ".rs", name + "/mod.rs", prefix + name + ".rs", prefix + name + "/mod.rs"} {
+				list = append(list, include{name: n, quote: true})
+			}
+		}
+	}
+	return list
+}
