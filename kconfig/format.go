@@ -88,6 +88,22 @@ func (t *Tree) probeText(s string) string {
 	return s
 }
 
+// conjuncts cuts an expression at its outermost &&.
+func (t *Tree) conjuncts(e exprID) []exprID { return t.cut(e, opAnd, nil) }
+
+// disjuncts cuts an expression at its outermost ||.
+func (t *Tree) disjuncts(e exprID) []exprID { return t.cut(e, opOr, nil) }
+
+func (t *Tree) cut(e exprID, op exprOp, list []exprID) []exprID {
+	if e == 0 {
+		return list
+	}
+	if n := t.exprs.at(e); n.op == op {
+		return t.cut(exprID(n.r), op, t.cut(exprID(n.l), op, list))
+	}
+	return append(list, e)
+}
+
 // withValues gives an expression with the value of each of its symbols, as conf prints
 // it in warnings.
 func (c *Config) withValues(e exprID) string {

@@ -18,5 +18,8 @@ $(shell) in a tree is executed only where that is asked for.`,
 
 // configVerbs are the verbs about Kconfig; others about configurations join them here.
 func configVerbs(s Streams) []*cobra.Command {
-	return []*cobra.Command{newConfigEval(s), newConfigDiff(s), newConfigSources(s)}
+	return []*cobra.Command{
+		newConfigEval(s), newConfigDiff(s), newConfigSources(s),
+		newConfigWhy(s), newConfigSet(s), newConfigCheck(s),
+	}
 }
