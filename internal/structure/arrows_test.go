@@ -61,6 +61,8 @@ var rooms = []struct {
 	{"kbuild/gmake", nil},
 	{"kbuild", []string{"kconfig/dotconfig", "kbuild/gmake"}},
 	{"inventory", []string{"kbuild"}},
+	{"patch/diff", nil},
+	{"patch/present", []string{"patch/diff"}},
 	{"vmcore/dump", nil},
 	{"vmcore/kernel", []string{"vmcore/dump", "symbol/btf", "symbol/orc", "symbol/kallsyms"}},
 	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},
@@ -111,6 +113,7 @@ var rooms = []struct {
 	{"cmd/ringside", []string{"internal/cli"}},
 
 	// Measurements.
+	{"bench/fixcontent", []string{"patch/diff", "patch/present"}},
 	{"bench/conformance/crashlog", []string{"crash"}},
 	{"bench/conformance/similar", []string{"crash", "similar"}},
 }
