@@ -25,13 +25,21 @@ require (
 	golang.org/x/arch v0.32.0
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
-	modernc.org/sqlite v1.62.0
 	google.golang.org/protobuf v1.36.12
+	modernc.org/sqlite v1.62.0
 )
 
 require (
+	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
+	github.com/openvex/go-vex v0.2.9
 	gonum.org/v1/gonum v0.17.0
+)
+
+require (
+	github.com/in-toto/attestation v1.2.0 // indirect
+	github.com/package-url/packageurl-go v0.1.7 // indirect
+	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
 require (

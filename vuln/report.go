@@ -1,6 +1,8 @@
 package vuln
 
 import (
+	"time"
+
 	"ringside/vuln/feed"
 	"ringside/vuln/ranges"
 )
@@ -13,6 +15,8 @@ type Report struct {
 	Schema string     `json:"schema"`
 	Kernel KernelInfo `json:"kernel"`
 	Feed   FeedInfo   `json:"feed"`
+	// Time is when the scan was made, as whoever made it says.
+	Time time.Time `json:"time,omitzero"`
 	// Counts are the verdicts by their names.
 	Counts   map[string]int `json:"counts"`
 	Verdicts []Verdict      `json:"verdicts"`

@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringside/artefact"
+	"ringside/kbuild"
+	"ringside/kconfig/dotconfig"
 	"ringside/vuln"
 	"ringside/vuln/changelog"
 	"ringside/vuln/commitref"
@@ -26,6 +28,7 @@ import (
 // kernelFlags are what is known of a kernel.
 type kernelFlags struct {
 	tree, config, base string
+	arch               string
 	changelogs         []string
 	commits            []string
 	loaded             []string
@@ -38,6 +41,7 @@ func (k *kernelFlags) flags(c *cobra.Command) {
 	f.StringVar(&k.base, "base", "", "upstream `VERSION` that the kernel is built from, where its release does not say it")
 	f.StringVar(&k.tree, "tree", "", "`DIR` with the kernel's sources")
 	f.StringVar(&k.config, "config", "", "`FILE` with its configuration, plain or gzipped")
+	f.StringVar(&k.arch, "arch", "", "`FOLDER` of the tree's arch/ that the configuration is for, where it does not say it")
 	f.StringArrayVar(&k.changelogs, "changelog", nil, "`FILE` with the distribution's changelog (Debian's or RPM's); may be repeated")
 	f.StringArrayVar(&k.commits, "commits", nil, "`FILE` or folder that refers to upstream commits: a log of git, a stack of patches; may be repeated")
 	f.StringArrayVar(&k.loaded, "modules", nil, "`FILE` with lsmod of a host that runs it; repeated, those of a fleet")
@@ -257,14 +261,31 @@ func (k *kernelFlags) readModules(_ context.Context, out *vuln.Kernel) error {
 	return nil
 }
 
-// readBuild evaluates the tree's Makefiles under the configuration.
+// readBuild evaluates the tree's Makefiles under the configuration. A configuration
+// without a tree, or a tree without one, says nothing of what is compiled.
 func (k *kernelFlags) readBuild(_ context.Context, out *vuln.Kernel) error {
 	if k.config == "" {
 		return nil
 	}
-	var text bytes.Buffer
-	return expand(k.config, "config", out.Inputs, func(r io.Reader) error {
-		_, err := text.ReadFrom(r)
-		return err
+	var config *dotconfig.File
+	err := expand(k.config, "config", out.Inputs, func(r io.Reader) (err error) {
+		if config, err = dotconfig.Parse(r); err != nil {
+			return fmt.Errorf("%s: %w", k.config, err)
+		}
+		return nil
 	})
+	if err != nil || k.tree == "" {
+		return err
+	}
+	build, err := kbuild.Load(os.DirFS(k.tree), config, kbuild.Options{Arch: k.arch})
+	if errors.Is(err, kbuild.ErrNoArch) {
+		return usagef("%s: %w with --arch", k.config, err)
+	}
+	if err != nil {
+		return usagef("%s: %w", k.tree, err)
+	}
+	out.Presence = build.Presence
+	out.Inputs["tree"] = out.Base.String()
+	out.Inputs["arch"] = build.Arch
+	return nil
 }

@@ -70,8 +70,10 @@ undetermined. With --since, it is what has changed that counts.`,
 			if err != nil {
 				return err
 			}
-			doc := db.Report(k)
-			doc.Feed.Source = feed.where
+			doc, err := scanNow(db, k, feed.where)
+			if err != nil {
+				return err
+			}
 			finding := above(doc, old, limit)
 			if old != nil {
 				doc.Since = vuln.Compare(old, doc)

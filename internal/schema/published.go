@@ -41,6 +41,8 @@ var published = []Published{
 	{"crash-similar.v1.json", render.SimilarSchemaID, "ringside crash similar --json", reflect.TypeFor[render.Likenesses]()},
 	{"cve-explain.v1.json", render.CVEExplainSchemaID, "ringside cve explain --json", reflect.TypeFor[render.CVEExplained]()},
 	{"cve-scan.v1.json", vuln.ReportSchemaID, "ringside cve scan --json", reflect.TypeFor[vuln.Report]()},
+	{"cve-reconcile.v1.json", render.CVEReconcileSchemaID, "ringside cve reconcile --json", reflect.TypeFor[render.CVEReconciled]()},
+	{"cve-sla.v1.json", render.CVESLASchemaID, "ringside cve sla --json", reflect.TypeFor[render.CVESLA]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
 	{"probe-doctor.v1.json", render.ProbeDoctorSchemaID, "ringside probe doctor --json", reflect.TypeFor[render.ProbeDoctor]()},
 	{"probe-recipes.v1.json", render.ProbeRecipesSchemaID, "ringside probe list --json", reflect.TypeFor[render.ProbeRecipes]()},

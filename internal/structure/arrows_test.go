@@ -82,6 +82,9 @@ var rooms = []struct {
 	{"vuln/changelog", []string{"vuln", "vuln/feed"}},
 	{"vuln/commitref", []string{"vuln", "vuln/feed"}},
 	{"vuln/modules", []string{"vuln"}},
+	{"vuln/sla", []string{"vuln", "vuln/feed", "vuln/severity"}},
+	{"vuln/vex", []string{"vuln", "vuln/ranges", "kbuild"}},
+	{"vuln/reconcile", []string{"vuln", "vuln/feed", "vuln/ranges"}},
 
 	// The product.
 	{"docs", nil},
@@ -96,7 +99,7 @@ var rooms = []struct {
 	{"internal/recording", []string{"trace/timeline", "profile", "profile/costs", "profile/convert", "profile/flame", "profile/compare", "trace/event", "trace/tracedat", "trace/latency"}},
 	{"internal/recordingjob", []string{"internal/record", "internal/recording", "internal/child", "artefact"}},
 	{"internal/triage", []string{"internal/recording", "vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/render", []string{"vuln", "vuln/feed", "vuln/impact", "vuln/ranges", "vuln/severity", "kconfig", "kconfig/dotconfig", "kbuild", "internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/render", []string{"vuln", "vuln/sla", "vuln/reconcile", "vuln/feed", "vuln/impact", "vuln/ranges", "vuln/severity", "kconfig", "kconfig/dotconfig", "kbuild", "internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"vuln", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
 	{"internal/web", []string{"internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
@@ -107,7 +110,7 @@ var rooms = []struct {
 		"profile", "profile/convert", "profile/perfdata", "profile/unwind", "profile/jitdump", "profile/resolve", "profile/compare", "profile/flame", "trace/event", "trace/tracedat", "trace/ftracetext", "trace/report", "trace/latency", "trace/sched", "trace/usage", "trace/path", "trace/graph", "trace/timeline",
 		"probe", "probe/boot", "probe/tracefs", "probe/perfevent", "probe/aggregate", "tune",
 		"kconfig", "kconfig/dotconfig", "kbuild",
-		"internal/cvefeed", "internal/fetch", "vuln", "vuln/feed", "vuln/ranges", "vuln/severity", "vuln/changelog", "vuln/commitref", "vuln/modules",
+		"internal/cvefeed", "internal/fetch", "vuln", "vuln/feed", "vuln/ranges", "vuln/severity", "vuln/changelog", "vuln/commitref", "vuln/modules", "vuln/sla", "vuln/vex", "vuln/reconcile",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
