@@ -49,13 +49,18 @@ const (
 // dependencies of the tree. It looks at the settings that do not hold, finds in the
 // expressions that keep them from it what would help, and tries that, cheapest first.
 func (c *Config) Solve(ctx context.Context, wanted ...Setting) (*Answering, error) {
+	return c.SolveWithin(ctx, maxTries, wanted...)
+}
+
+// SolveWithin is Solve that gives up after a number of evaluations.
+func (c *Config) SolveWithin(ctx context.Context, tries int, wanted ...Setting) (*Answering, error) {
 	if err := c.Clone().wantAll(wanted); err != nil {
 		return nil, err
 	}
 	a := &Answering{Wanted: wanted, Solutions: []Solution{}, Obstacles: []Obstacle{}}
 	s := &solver{start: c, a: a, seen: map[string]bool{}}
 	s.push(slices.Clone(wanted))
-	for s.queue.Len() > 0 && len(a.Solutions) < maxSolutions && a.Tried < maxTries {
+	for s.queue.Len() > 0 && len(a.Solutions) < maxSolutions && a.Tried < tries {
 		if err := ctx.Err(); err != nil {
 			return a, err
 		}

@@ -38,13 +38,26 @@ const (
 	ByNothing Source = "nothing" // no default applies: n, or empty
 )
 
+// A ReasonKind classes reasons that users cannot do anything about.
+type ReasonKind string
+
+// The kinds. Reasons without one are steps on the way.
+const (
+	BecauseToolchain ReasonKind = "toolchain" // an answer of the compiler, assembler or linker
+	BecauseUndefined ReasonKind = "undefined" // no file that was read defines the symbol
+	BecauseSelected  ReasonKind = "selected"  // others select it
+	BecauseRange     ReasonKind = "range"
+	BecauseNoPrompt  ReasonKind = "no_prompt"
+)
+
 // A Reason is a statement about a configuration with those that it rests on.
 type Reason struct {
-	Text    string   `json:"text"`
-	Symbol  string   `json:"symbol,omitempty"`
-	Value   string   `json:"value,omitempty"`
-	Place   *Place   `json:"place,omitempty"`
-	Because []Reason `json:"because,omitempty"`
+	Kind    ReasonKind `json:"kind,omitempty"`
+	Text    string     `json:"text"`
+	Symbol  string     `json:"symbol,omitempty"`
+	Value   string     `json:"value,omitempty"`
+	Place   *Place     `json:"place,omitempty"`
+	Because []Reason   `json:"because,omitempty"`
 }
 
 // What a chain of reasons may grow to.
@@ -204,12 +217,12 @@ func (e *explainer) limits(id symID) []Reason {
 	s, st := &t.symbols[id], &c.state[id]
 	list := []Reason{}
 	if st.rev != no && st.rev >= st.visible {
-		list = append(list, Reason{Text: "it cannot be less: it is selected", Symbol: s.Name, Value: c.text(id), Because: []Reason{e.selected(id)}})
+		list = append(list, Reason{Kind: BecauseSelected, Text: "it cannot be less: it is selected", Symbol: s.Name, Value: c.text(id), Because: []Reason{e.selected(id)}})
 	}
 	most := yes
 	if st.visible >= most {
 		if low, high, ok := c.bounds(id); ok {
-			list = append(list, Reason{Text: fmt.Sprintf("it must be in the range from %s to %s", c.text(low), c.text(high))})
+			list = append(list, Reason{Kind: BecauseRange, Text: fmt.Sprintf("it must be in the range from %s to %s", c.text(low), c.text(high))})
 		}
 		return list
 	}
@@ -230,7 +243,12 @@ func (e *explainer) limits(id symID) []Reason {
 	}
 	if prompts == 0 {
 		text := "it has no prompt: users cannot set it, only others can select it or its defaults apply"
-		r := Reason{Text: text, Place: t.definition(id)}
+		r := Reason{Kind: BecauseNoPrompt, Text: text, Place: t.definition(id)}
+		for p := s.firstProp; p != 0; p = t.props[p].next {
+			if q := &t.props[p]; q.kind == propDefault && len(r.Because) < maxReasons {
+				r.Because = append(append(r.Because, e.blockers(q.cond, yes)...), e.blockers(q.expr, yes)...)
+			}
+		}
 		for _, p := range s.selectedBy {
 			if q := &t.props[p]; len(r.Because) < maxReasons && c.eval(q.cond) == no {
 				place := t.place(q.file, q.line)
@@ -287,9 +305,9 @@ func (e *explainer) low(id symID) Reason {
 	case s.choice:
 		name = "<choice>"
 	case s.probe:
-		return Reason{Text: "the toolchain: " + t.probeText(s.Name) + " is " + c.text(id)}
+		return Reason{Kind: BecauseToolchain, Text: "the toolchain: " + t.probeText(s.Name) + " is " + c.text(id)}
 	case s.Type == Unknown && id >= symFirst:
-		return Reason{Text: name + " is not defined for this architecture or in this tree", Symbol: name, Value: "n"}
+		return Reason{Kind: BecauseUndefined, Text: name + " is not defined for this architecture or in this tree", Symbol: name, Value: "n"}
 	case id < symFirst:
 		return Reason{Text: "it is always " + s.Name}
 	}

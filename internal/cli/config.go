@@ -20,6 +20,6 @@ $(shell) in a tree is executed only where that is asked for.`,
 func configVerbs(s Streams) []*cobra.Command {
 	return []*cobra.Command{
 		newConfigEval(s), newConfigDiff(s), newConfigSources(s),
-		newConfigWhy(s), newConfigSet(s), newConfigCheck(s),
+		newConfigWhy(s), newConfigSet(s), newConfigCheck(s), newConfigHardening(s), newConfigBaseline(s),
 	}
 }

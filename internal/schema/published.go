@@ -34,6 +34,8 @@ var published = []Published{
 	{"config-why.v1.json", render.ConfigWhySchemaID, "ringside config why --json", reflect.TypeFor[render.ConfigWhy]()},
 	{"config-set.v1.json", render.ConfigSetSchemaID, "ringside config set --json", reflect.TypeFor[render.ConfigSet]()},
 	{"config-check.v1.json", render.ConfigCheckSchemaID, "ringside config check --json", reflect.TypeFor[render.ConfigCheck]()},
+	{"config-hardening.v1.json", render.HardeningSchemaID, "ringside config hardening --json", reflect.TypeFor[render.Hardening]()},
+	{"config-baseline.v1.json", render.BaselineSchemaID, "ringside config baseline --json", reflect.TypeFor[render.Baseline]()},
 	{"crash-compare.v1.json", crash.CompareSchemaID, "ringside crash compare --json", reflect.TypeFor[crash.Comparison]()},
 	{"crash-parse.v1.json", crash.SchemaID, "ringside crash parse --json", reflect.TypeFor[crash.Document]()},
 	{"crash-signature.v1.json", render.SignaturesSchemaID, "ringside crash signature --json", reflect.TypeFor[render.Signatures]()},
