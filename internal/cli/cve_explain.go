@@ -42,6 +42,9 @@ that kernel, with the whole chain of evidence.`,
 				if err != nil {
 					return err
 				}
+				if err := kernel.readFixes(c.Context(), db, &k); err != nil {
+					return err
+				}
 				if v, ok := db.Judge(id, k); ok {
 					doc.Kernel = &vuln.KernelInfo{Release: k.Release, Base: k.Base, Inputs: k.Inputs}
 					doc.Verdict = &v

@@ -28,7 +28,7 @@ import (
 // kernelFlags are what is known of a kernel.
 type kernelFlags struct {
 	tree, config, base string
-	arch               string
+	arch, fixes        string
 	changelogs         []string
 	commits            []string
 	loaded             []string
@@ -44,6 +44,7 @@ func (k *kernelFlags) flags(c *cobra.Command) {
 	f.StringVar(&k.arch, "arch", "", "`FOLDER` of the tree's arch/ that the configuration is for, where it does not say it")
 	f.StringArrayVar(&k.changelogs, "changelog", nil, "`FILE` with the distribution's changelog (Debian's or RPM's); may be repeated")
 	f.StringArrayVar(&k.commits, "commits", nil, "`FILE` or folder that refers to upstream commits: a log of git, a stack of patches; may be repeated")
+	f.StringVar(&k.fixes, "fixes", "", "`DIR` with patches of fixes, or a clone of the stable tree: look for them in --tree")
 	f.StringArrayVar(&k.loaded, "modules", nil, "`FILE` with lsmod of a host that runs it; repeated, those of a fleet")
 	f.StringArrayVar(&k.modprobe, "modprobe", nil, "`FILE` or folder of modprobe.d; may be repeated")
 	f.StringVar(&k.aliases, "aliases", "", "`FILE` modules.alias of the kernel: what would load a module")
@@ -66,6 +67,19 @@ func (k *kernelFlags) kernel(ctx context.Context, arg string) (vuln.Kernel, erro
 		}
 	}
 	return out, nil
+}
+
+// withFeed reads the feed and all that was given of a kernel.
+func (k *kernelFlags) withFeed(ctx context.Context, s Streams, arg string, f *feedFlags) (*vuln.Database, vuln.Kernel, error) {
+	out, err := k.kernel(ctx, arg)
+	if err != nil {
+		return nil, out, err
+	}
+	db, err := f.open(ctx, s)
+	if err != nil {
+		return nil, out, err
+	}
+	return db, out, k.readFixes(ctx, db, &out)
 }
 
 // readBase finds the upstream version: what the user says, the tree, the changelog, the

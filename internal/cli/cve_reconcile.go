@@ -33,18 +33,18 @@ the kernel; and the CVEs that the scanner did not find.`,
 			var r *vuln.Report
 			var db *vuln.Database
 			var err error
-			if feed.where != "" || scan == "" {
-				if db, err = feed.open(c.Context(), s); err != nil {
-					return err
-				}
-			}
 			if scan != "" {
 				if r, err = readScan(s, scan); err != nil {
 					return err
 				}
+				if feed.where != "" {
+					if db, err = feed.open(c.Context(), s); err != nil {
+						return err
+					}
+				}
 			} else {
-				k, err := kernel.kernel(c.Context(), release)
-				if err != nil {
+				var k vuln.Kernel
+				if db, k, err = kernel.withFeed(c.Context(), s, release, &feed); err != nil {
 					return err
 				}
 				if r, err = scanNow(db, k, feed.where); err != nil {

@@ -62,11 +62,7 @@ undetermined. With --since, it is what has changed that counts.`,
 					return err
 				}
 			}
-			k, err := kernel.kernel(c.Context(), strings.Join(args, ""))
-			if err != nil {
-				return err
-			}
-			db, err := feed.open(c.Context(), s)
+			db, k, err := kernel.withFeed(c.Context(), s, strings.Join(args, ""), &feed)
 			if err != nil {
 				return err
 			}

@@ -75,11 +75,7 @@ func scanned(c *cobra.Command, s Streams, arg string, feed *feedFlags, kernel *k
 	if info, err := os.Stat(arg); arg == "-" || (arg != "" && err == nil && info.Mode().IsRegular()) {
 		return readScan(s, arg)
 	}
-	k, err := kernel.kernel(c.Context(), arg)
-	if err != nil {
-		return nil, err
-	}
-	db, err := feed.open(c.Context(), s)
+	db, k, err := kernel.withFeed(c.Context(), s, arg, feed)
 	if err != nil {
 		return nil, err
 	}

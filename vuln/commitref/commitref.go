@@ -107,6 +107,22 @@ func (s *Set) line(line, name string, n int) {
 	}
 }
 
+// Of returns the commits that a text says it is, or comes from, in its order.
+func Of(text string) (commits []string) {
+	for line := range strings.Lines(text) {
+		if len(line) > maxLine || !strings.ContainsAny(line, "0123456789abcdef") {
+			continue
+		}
+		for _, re := range origins {
+			if m := re.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
+				commits = append(commits, m[1])
+				break
+			}
+		}
+	}
+	return commits
+}
+
 // Len is how many commits were found.
 func (s *Set) Len() int { return len(s.commits) }
 
