@@ -248,9 +248,12 @@ func (t *Tree) Lookup(name string) (s Symbol, ok bool) {
 // Symbols gives the symbols that are defined, in the order of the files.
 func (t *Tree) Symbols() iter.Seq[Symbol] {
 	return func(yield func(Symbol) bool) {
-		for id := symFirst; int(id) < len(t.symbols); id++ {
-			s := &t.symbols[id]
-			if s.Type == Unknown || s.choice || s.constant {
+		for m := range t.entries {
+			id := t.entries[m].sym
+			if id == 0 || t.symbols[id].firstMenu != int32(m) {
+				continue
+			}
+			if s := &t.symbols[id]; s.Type == Unknown || s.choice || s.constant {
 				continue
 			}
 			if !yield(Symbol{t, id}) {
