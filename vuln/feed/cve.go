@@ -117,6 +117,9 @@ func parseContainer(s *scanner, rec *Record, products *[]product, by string) err
 			}
 			return s.array(func() error {
 				p, err := parseProduct(s)
+				if err == nil {
+					err = s.item()
+				}
 				*products = append(*products, p)
 				return err
 			})
@@ -127,6 +130,9 @@ func parseContainer(s *scanner, rec *Record, products *[]product, by string) err
 						return s.skip()
 					}
 					url, err := s.textOf()
+					if err == nil {
+						err = s.item()
+					}
 					if c := url[strings.LastIndexAny(url, "/=")+1:]; products != nil && len(c) == 40 && isCommit(c) {
 						rec.Commits = append(rec.Commits, c)
 					}
@@ -141,6 +147,9 @@ func parseContainer(s *scanner, rec *Record, products *[]product, by string) err
 						return s.skip()
 					}
 					m, err := parseMetric(s)
+					if err == nil {
+						err = s.item()
+					}
 					m.Version = strings.ReplaceAll(version, "_", ".")
 					m.Source = by
 					if err == nil && m.Vector != "" {
@@ -191,6 +200,9 @@ func parseProduct(s *scanner) (p product, err error) {
 		case "programFiles":
 			err = s.array(func() error {
 				f, err := s.textOf()
+				if err == nil {
+					err = s.item()
+				}
 				if f != "" {
 					p.files = append(p.files, f)
 				}
@@ -199,6 +211,9 @@ func parseProduct(s *scanner) (p product, err error) {
 		case "versions":
 			err = s.array(func() error {
 				v, err := parseVersion(s)
+				if err == nil {
+					err = s.item()
+				}
 				p.versions = append(p.versions, v)
 				return err
 			})

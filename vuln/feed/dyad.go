@@ -36,6 +36,9 @@ func ParseDyad(text []byte) ([]ranges.Pair, error) {
 			}
 			continue
 		}
+		if len(pairs) == maxItems {
+			return nil, &lineError{n, fmt.Errorf("more than %d pairs, which no record has", maxItems)}
+		}
 		pairs = append(pairs, p)
 	}
 	return pairs, broken

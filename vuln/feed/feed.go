@@ -117,6 +117,7 @@ func (b *Builder) addDyad(name string, data []byte) {
 
 func (b *Builder) addJSON(name string, s *scanner) error {
 	start := s.pos
+	s.items = 0
 	kind, err := kindOf(s)
 	if err != nil {
 		return err

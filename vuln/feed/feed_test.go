@@ -129,6 +129,7 @@ func TestProblems(t *testing.T) {
 		{"empty", map[string]string{"CVE-2026-1000.dyad": dyad, "CVE-2026-1001.dyad": ""}, []string{"CVE-2026-1001.dyad: holds no pair of versions", "CVE-2026-1001.dyad: says no version that could be read: its verdicts are undetermined"}, 1},
 		{"something else", map[string]string{"CVE-2026-1000.dyad": dyad, "package.json": `{"name":"x"}`}, []string{"package.json: is neither a CVE record nor OSV's"}, 1},
 		{"no JSON", map[string]string{"CVE-2026-1000.dyad": dyad, "x.json": "\x7fELF"}, []string{`x.json: '\x7f' where a value should be`}, 1},
+		{"too many", map[string]string{"CVE-2026-1000.dyad": strings.Repeat("6.1:0:6.2:0\n", 5000)}, []string{"CVE-2026-1000.dyad: says no version that could be read: its verdicts are undetermined", "CVE-2026-1000.dyad:2049: more than 2048 pairs, which no record has"}, 0},
 		{"too deep", map[string]string{"CVE-2026-1000.dyad": dyad, "x.json": strings.Repeat("[", 1000)}, []string{"x.json: at byte 64: nested deeper than 64"}, 1},
 		{"published and rejected", map[string]string{"published/CVE-2026-1000.json": record, "rejected/CVE-2026-1000.json": record}, []string{"rejected/CVE-2026-1000.json: is published and rejected at once; the other is published/CVE-2026-1000.json; taken as published"}, 1},
 	} {

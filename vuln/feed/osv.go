@@ -24,6 +24,9 @@ func parseOSV(s *scanner) (rec Record, kernel bool, err error) {
 		case "aliases", "upstream":
 			err = s.array(func() error {
 				a, err := s.textOf()
+				if err == nil {
+					err = s.item()
+				}
 				aliases = append(aliases, a)
 				return err
 			})
@@ -54,6 +57,9 @@ func parseOSV(s *scanner) (rec Record, kernel bool, err error) {
 					}
 					return err
 				})
+				if err == nil {
+					err = s.item()
+				}
 				if version, ok := strings.CutPrefix(kind, "CVSS_V"); ok && vector != "" {
 					rec.Metrics = append(rec.Metrics, Metric{Version: version, Vector: vector, Source: "OSV"})
 				}
@@ -115,6 +121,9 @@ func parseOSVPackage(s *scanner) (linux bool, pairs []ranges.Pair, commits []str
 					case "events":
 						err = s.array(func() error {
 							e, err := parseOSVEvent(s)
+							if err == nil {
+								err = s.item()
+							}
 							events = append(events, e)
 							return err
 						})

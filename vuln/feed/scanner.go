@@ -17,6 +17,19 @@ type scanner struct {
 	data  []byte
 	pos   int
 	depth int
+	items int // of lists that are kept of the record
+}
+
+// maxItems is how many versions, files and references one record may have: the CNA's
+// largest has less than a hundred. What is done with them takes the square of it.
+const maxItems = 2048
+
+// item counts one of them.
+func (s *scanner) item() error {
+	if s.items++; s.items > maxItems {
+		return s.fail("more than %d versions, files and references in one record", maxItems)
+	}
+	return nil
 }
 
 // A syntaxError says where the JSON is broken.

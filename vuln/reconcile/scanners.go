@@ -31,6 +31,7 @@ type Findings struct {
 	Findings []Finding `json:"findings"`
 	// Others is how many findings were about other packages than the kernel's.
 	Others int `json:"others"`
+	seen   map[Finding]bool
 }
 
 // ErrForeign says that a file is of no scanner that is known.
@@ -84,11 +85,13 @@ func (f *Findings) add(x Finding, ids ...string) {
 		f.Others++
 		return
 	}
-	for i := range f.Findings {
-		if f.Findings[i] == x {
-			return // the same of another place in the image
-		}
+	if f.seen[x] {
+		return // the same of another place in the image
 	}
+	if f.seen == nil {
+		f.seen = map[Finding]bool{}
+	}
+	f.seen[x] = true
 	f.Findings = append(f.Findings, x)
 }
 
