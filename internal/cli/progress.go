@@ -34,6 +34,32 @@ func (p *progress) reader(r io.ReadCloser, what string, size int64) io.ReadClose
 	return &progressReader{ReadCloser: r, p: p, what: what, size: size, next: time.Now().Add(progressAfter)}
 }
 
+// counter says how many of something are done.
+func (p *progress) counter(what string) *progressCounter {
+	return &progressCounter{p: p, what: what, next: time.Now().Add(progressAfter)}
+}
+
+type progressCounter struct {
+	p    *progress
+	what string
+	next time.Time
+	said bool
+}
+
+func (c *progressCounter) set(done, of int) {
+	if now := time.Now(); c.p.w != nil && now.After(c.next) {
+		c.next, c.said = now.Add(progressAfter/5), true
+		fmt.Fprintf(c.p.w, "\r\x1b[K%s: %d of %d", c.what, done, of)
+	}
+}
+
+// end takes the line away.
+func (c *progressCounter) end() {
+	if c.said {
+		_, _ = io.WriteString(c.p.w, "\r\x1b[K")
+	}
+}
+
 type progressReader struct {
 	io.ReadCloser
 	p       *progress

@@ -29,10 +29,14 @@ type serveConfig struct {
 	// DumpMemory is what the analysis of a dump may use, in MiB.
 	DumpMemory int64  `koanf:"dump_memory"`
 	LogFormat  string `koanf:"log_format"`
+	CVEFeed    string `koanf:"cve_feed"`
+	CVEPolicy  string `koanf:"cve_policy"`
+	Exposure   string `koanf:"cve_exposure"`
 }
 
 // serveKeys are the keys of serveConfig, for finding misspelt ones.
-var serveKeys = map[string]bool{"listen": true, "data": true, "token": true, "owners": true, "max_upload": true, "max_dump": true, "dump_memory": true, "log_format": true}
+var serveKeys = map[string]bool{"listen": true, "data": true, "token": true, "owners": true, "max_upload": true, "max_dump": true, "dump_memory": true, "log_format": true,
+	"cve_feed": true, "cve_policy": true, "cve_exposure": true}
 
 func newServe(s Streams) *cobra.Command {
 	var configFile string
@@ -44,7 +48,8 @@ artefacts as files. What it has acknowledged it has on disk.
 
 Settings come from flags, the environment (RINGSIDE_LISTEN, RINGSIDE_DATA,
 RINGSIDE_TOKEN, RINGSIDE_OWNERS, RINGSIDE_MAX_UPLOAD, RINGSIDE_MAX_DUMP,
-RINGSIDE_DUMP_MEMORY, RINGSIDE_LOG_FORMAT) or a YAML file with the same names in
+RINGSIDE_DUMP_MEMORY, RINGSIDE_LOG_FORMAT, RINGSIDE_CVE_FEED, RINGSIDE_CVE_POLICY,
+RINGSIDE_CVE_EXPOSURE) or a YAML file with the same names in
 lower case, in this order.
 
 Without a token everybody who can reach the address can change the record;
@@ -68,7 +73,8 @@ that is why it listens on this machine only unless told otherwise.`,
 				log.Warn("anybody who can reach this address can change the record; set a token", "listen", cfg.Listen)
 			}
 			n, err := openNode(c.Context(), nodeConfig{Data: cfg.Data, Owners: cfg.Owners, MaxUpload: cfg.MaxUpload << 20,
-				MaxDump: cfg.MaxDump << 20, DumpMemory: cfg.DumpMemory << 20, Log: log})
+				MaxDump: cfg.MaxDump << 20, DumpMemory: cfg.DumpMemory << 20, Log: log,
+				CVEFeed: cfg.CVEFeed, CVEPolicy: cfg.CVEPolicy, Exposure: cfg.Exposure})
 			if err != nil {
 				return err
 			}
@@ -97,6 +103,9 @@ that is why it listens on this machine only unless told otherwise.`,
 	f.Int64("max-dump", record.DefaultMaxDump>>20, "largest kernel dump or recording taken, in `MiB`")
 	f.Int64("dump-memory", child.DefaultMemory>>20, "how much memory the analysis of a dump or a recording may use, in `MiB`")
 	f.String("log-format", "text", "text or json")
+	f.String("cve-feed", "", "`FEED` of CVE records that kernels are judged by: a checkout of the kernel's vulns repository, a folder, file or URL")
+	f.String("cve-policy", "", "`FILE` with the deadlines of CVEs, as for ringside cve sla; critical 14 days, high 30, medium 90 without it")
+	f.String("cve-exposure", "", "`NAME` of the environment whose deadlines count, of those in the policy")
 	return c
 }
 

@@ -18,7 +18,9 @@ import (
 	"ringside/crash"
 	"ringside/docs"
 	"ringside/internal/child"
+	"ringside/internal/cvefeed"
 	"ringside/internal/dumpjob"
+	"ringside/internal/exposure"
 	"ringside/internal/record"
 	"ringside/internal/recordingjob"
 	"ringside/internal/server"
@@ -26,6 +28,7 @@ import (
 	"ringside/internal/triage"
 	"ringside/internal/web"
 	"ringside/owner"
+	"ringside/vuln"
 )
 
 // node is one process of the system of record: storage, services, jobs, HTTP.
@@ -41,9 +44,12 @@ type node struct {
 
 // nodeConfig is what a node needs to know.
 type nodeConfig struct {
-	Data      string // folder of the database and the blobs
-	Owners    string // overlay file
-	MaxUpload int64  // bytes
+	Data   string // folder of the database and the blobs
+	Owners string // overlay file
+	// CVEFeed is where CVE records are, "" for none; CVEPolicy a file of deadlines, ""
+	// for the usual ones; Exposure the environment whose rules count.
+	CVEFeed, CVEPolicy, Exposure string
+	MaxUpload                    int64 // bytes
 	// MaxDump and DumpMemory are bytes too; 0 means the usual.
 	MaxDump, DumpMemory int64
 	Log                 *slog.Logger
@@ -66,18 +72,47 @@ func openNode(ctx context.Context, c nodeConfig) (*node, error) {
 	if n.blobs, err = store.OpenBlobDir(filepath.Join(c.Data, "blobs")); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the blobs in %s: %w", c.Data, err), n.close())
 	}
+	exposer, deadlines, err := judgement(c)
+	if err != nil {
+		return nil, errors.Join(err, n.close())
+	}
 	n.record, err = record.New(record.Config{
 		DB: n.db, Blobs: n.blobs, Rules: crash.Algorithm + "/" + release, Algorithm: crash.Algorithm, Sign: crash.Sign, MaxArtefact: c.MaxUpload, Log: c.Log,
 		Open: func(r io.Reader) (io.Reader, error) { return artefact.Open(r, artefact.Limits{}) },
 		Analyzer: record.AnalyzerFunc(func(ctx context.Context, r io.Reader) (*crash.Document, error) {
 			return crash.Parse(ctx, r, crash.Options{})
 		}),
-		Owners: n.owners, Dumps: n.dumps, Recordings: n.recordings, MaxDump: c.MaxDump,
+		Owners: n.owners, Dumps: n.dumps, Recordings: n.recordings, MaxDump: c.MaxDump, Exposer: exposer, Deadlines: deadlines,
 	})
 	if err != nil {
 		return nil, errors.Join(err, n.close())
 	}
 	return n, nil
+}
+
+// judgement is what CVEs are judged by. Without a feed it is nothing.
+func judgement(c nodeConfig) (record.Exposer, record.Deadlines, error) {
+	if c.CVEFeed == "" {
+		return nil, nil, nil
+	}
+	var policy io.Reader
+	if c.CVEPolicy != "" {
+		f, err := os.Open(c.CVEPolicy)
+		if err != nil {
+			return nil, nil, usagef("deadlines: %w", err)
+		}
+		defer f.Close()
+		policy = f
+	}
+	deadlines, err := exposure.ReadDeadlines(policy, c.Exposure)
+	if err != nil {
+		return nil, nil, usagef("%s: %w", c.CVEPolicy, err)
+	}
+	open := func(ctx context.Context) (*vuln.Database, error) {
+		return cvefeed.Open(ctx, c.CVEFeed, cvefeed.Options{Cache: filepath.Join(c.Data, "cve"),
+			Warn: func(err error) { c.Log.Warn("feed of CVE records", "feed", c.CVEFeed, "problem", err) }})
+	}
+	return exposure.New(exposure.Config{Open: open, Origin: c.CVEFeed, Log: c.Log}), deadlines, nil
 }
 
 func (n *node) close() error {

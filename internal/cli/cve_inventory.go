@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ringside/artefact"
+	"ringside/internal/exposure"
+	"ringside/inventory"
+	"ringside/vuln"
+)
+
+func newCVEInventory(s Streams) *cobra.Command {
+	var (
+		feed                                     feedFlags
+		config, release, arch, changelog, target string
+		noReduce                                 bool
+	)
+	c := &cobra.Command{
+		Use:   "inventory TREE --config FILE",
+		Short: "Write down what a kernel was built from, for a server to judge CVEs by",
+		Long: `Inventory evaluates a kernel tree's Makefiles and Kconfig under a configuration and
+writes what the build was made from: which files were compiled into what, and which
+line of which Makefile leaves the others out; the fixes that its changelog names; and
+what could be switched off, with all that goes with it.
+
+Sent to a server (ringside push), it is what the CVEs of that kernel are judged by from
+then on, also those that are published later. With a feed, only files that a record
+names are considered for what could be switched off, which takes a fraction of the time.`,
+		Example: `  ringside cve inventory linux-6.1 --config config-6.1.0-56-amd64 --release 6.1.0-56-amd64 \
+      --changelog changelog.Debian.gz --feed vulns -o inventory.json.gz
+  ringside push --server http://ringside:8460 inventory.json.gz`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if config == "" {
+				return usagef("--config FILE is needed: the .config of the build")
+			}
+			if info, err := os.Stat(args[0]); err != nil {
+				return usage(err)
+			} else if !info.IsDir() {
+				return usagef("%s is no folder: give an unpacked kernel tree", args[0])
+			}
+			src := exposure.Sources{Tree: os.DirFS(args[0]), Release: strings.TrimSpace(release), Arch: arch, Reduce: !noReduce, Now: time.Now()}
+			if src.Config, err = readWhole(config, 16<<20); err != nil {
+				return usage(err)
+			}
+			if changelog != "" {
+				text, err := readWhole(changelog, 64<<20)
+				if err != nil {
+					return usage(err)
+				}
+				src.Changelog = string(text)
+			}
+			if feed.where != "" && !noReduce {
+				db, err := feed.open(c.Context(), s)
+				if err != nil {
+					return err
+				}
+				src.Wanted = named(db)
+			}
+			p := newProgress(s).counter("symbols tried")
+			src.Progress = p.set
+			v, err := exposure.Make(c.Context(), src)
+			p.end()
+			if err != nil {
+				return usagef("%s: %w", args[0], err)
+			}
+			if err := exposure.CheckRelease(v); err != nil {
+				return usage(err)
+			}
+			if err := writeInventory(s, target, v); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.Err, "%s %s, built from %s: %d of %d files compiled, %d modules, %d symbols could go\n", v.Release, v.Arch, v.Upstream, v.Compiled(), len(v.Files), len(v.Modules), len(v.Reductions))
+			for _, n := range v.Notes {
+				fmt.Fprintln(s.Err, "note: "+n)
+			}
+			return nil
+		},
+	}
+	feed.flags(c)
+	f := c.Flags()
+	f.StringVar(&config, "config", "", "`FILE` with the configuration, plain or compressed")
+	f.StringVar(&release, "release", "", "`RELEASE` of the kernel as uname -r prints it on its hosts")
+	f.StringVar(&arch, "arch", "", "`ARCH` as a folder of arch/ is named; the configuration says it as a rule")
+	f.StringVar(&changelog, "changelog", "", "`FILE` with the distribution's changelog")
+	f.StringVarP(&target, "output", "o", "", "`FILE` to write; standard output without it")
+	f.BoolVar(&noReduce, "no-reductions", false, "do not look for what could be switched off")
+	return c
+}
+
+// named tells whether a record of the feed names a file.
+func named(db *vuln.Database) func(string) bool {
+	files := map[string]bool{}
+	for _, r := range db.Records() {
+		for _, f := range r.Files {
+			files[f] = true
+		}
+	}
+	return func(file string) bool { return files[file] }
+}
+
+// readWhole reads a file, expanded, up to a limit.
+func readWhole(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	a, err := artefact.Open(f, artefact.Limits{MaxExpanded: most})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	text, err := io.ReadAll(a)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return text, nil
+}
+
+func writeInventory(s Streams, target string, v *inventory.Inventory) (err error) {
+	if target == "" || target == "-" {
+		return v.Write(s.Out)
+	}
+	f, err := os.Create(target)
+	if err != nil {
+		return usage(err)
+	}
+	defer closing(&err, f.Close)
+	return v.Write(f)
+}
