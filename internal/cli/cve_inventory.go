@@ -12,6 +12,7 @@ import (
 	"ringside/artefact"
 	"ringside/internal/exposure"
 	"ringside/inventory"
+	"ringside/kconfig/baseline"
 	"ringside/vuln"
 )
 
@@ -20,6 +21,7 @@ func newCVEInventory(s Streams) *cobra.Command {
 		feed                                     feedFlags
 		config, release, arch, changelog, target string
 		noReduce                                 bool
+		policies                                 []string
 	)
 	c := &cobra.Command{
 		Use:   "inventory TREE --config FILE",
@@ -56,6 +58,13 @@ names are considered for what could be switched off, which takes a fraction of t
 				}
 				src.Changelog = string(text)
 			}
+			for _, name := range policies {
+				p, err := readBaselinePolicy(name)
+				if err != nil {
+					return err
+				}
+				src.Baselines = append(src.Baselines, p)
+			}
 			if feed.where != "" && !noReduce {
 				db, err := feed.open(c.Context(), s)
 				if err != nil {
@@ -90,6 +99,7 @@ names are considered for what could be switched off, which takes a fraction of t
 	f.StringVar(&arch, "arch", "", "`ARCH` as a folder of arch/ is named; the configuration says it as a rule")
 	f.StringVar(&changelog, "changelog", "", "`FILE` with the distribution's changelog")
 	f.StringVarP(&target, "output", "o", "", "`FILE` to write; standard output without it")
+	f.StringSliceVar(&policies, "baseline", baseline.Names(), "`POLICIES` to hold the configuration to: names of those that come with Ringside, or files")
 	f.BoolVar(&noReduce, "no-reductions", false, "do not look for what could be switched off")
 	return c
 }

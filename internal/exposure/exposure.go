@@ -3,8 +3,8 @@
 package exposure
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -158,7 +158,7 @@ func (e *Exposer) Judge(ctx context.Context, k record.Kernel, from io.Reader) (*
 	subject := vuln.Kernel{Release: k.Release}
 	if subject.Base, err = base(k, inv); err != nil {
 		j.Notes = append(j.Notes, err.Error()+": no record can be judged for it")
-		return j, nil
+		return j, nil //nolint:nilerr // the judgement says it
 	}
 	j.Upstream = subject.Base.String()
 	if subject.Base.Vague != "" {
@@ -267,7 +267,8 @@ func step(s kbuild.Step) string {
 // maxRanking is how many changes of configuration are kept.
 const maxRanking = 100
 
-// rank orders what can be switched off by the CVEs that go with it. A CVE goes where no
+// rank orders what can be switched off by the CVEs that go with it, and by how little else
+// does. A CVE goes where no
 // file of it that is compiled stays, and where nothing of it is uncertain.
 func rank(inv *inventory.Inventory, verdicts []vuln.Verdict) []record.Reduction {
 	within := map[string][]int{} // reductions that take a file out
@@ -308,16 +309,11 @@ func rank(inv *inventory.Inventory, verdicts []vuln.Verdict) []record.Reduction 
 		}
 	}
 	slices.SortStableFunc(out, func(a, b record.Reduction) int {
-		if n := len(b.CVEs) - len(a.CVEs); n != 0 {
-			return n
-		}
-		if n := len(a.Off) - len(b.Off); n != 0 {
-			return n
-		}
-		return strings.Compare(a.Symbol, b.Symbol)
+		return cmp.Or(cmp.Compare(worth(b), worth(a)), strings.Compare(a.Symbol, b.Symbol))
 	})
 	return out[:min(len(out), maxRanking)]
 }
 
-// ErrNoFeed is the error of a server that was not told where records are.
-var ErrNoFeed = errors.New("no feed of CVE records is configured: start the server with --cve-feed")
+// worth weighs the CVEs that go against what goes with them: who would switch off the
+// network knows it, and "BTRFS_FS" is news.
+func worth(r record.Reduction) float64 { return float64(len(r.CVEs)) / (1 + float64(len(r.Off))/10) }

@@ -13,6 +13,7 @@ import (
 	"ringside/inventory"
 	"ringside/kbuild"
 	"ringside/kconfig"
+	"ringside/kconfig/baseline"
 	"ringside/kconfig/dotconfig"
 	"ringside/vuln/ranges"
 )
@@ -31,9 +32,9 @@ type Sources struct {
 	Reduce bool
 	// Progress is told how far the search for that is. It may be nil.
 	Progress func(done, of int)
-	// Audit tells how the configuration does under baselines. It may be nil.
-	Audit func(ctx context.Context, tree *kconfig.Tree, c *dotconfig.File) ([]inventory.Baseline, error)
-	Now   time.Time
+	// Baselines are what the configuration is held to.
+	Baselines []*baseline.Policy
+	Now       time.Time
 }
 
 // Make makes an inventory.
@@ -65,15 +66,17 @@ func Make(ctx context.Context, s Sources) (*inventory.Inventory, error) {
 	k, err := kconfig.Parse(ctx, s.Tree, kconfig.Options{Env: kconfig.KernelEnv(s.Tree, v.Arch)})
 	if err != nil {
 		v.Notes = append(v.Notes, "the Kconfig files cannot be read, so nothing is said of what could be switched off: "+err.Error())
-		return v, nil
+		return v, nil //nolint:nilerr // the inventory says it
 	}
-	if s.Audit != nil {
-		if v.Baselines, err = s.Audit(ctx, k, c); err != nil {
-			return nil, err
-		}
+	config, err := k.Eval(c)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate the configuration: %w", err)
+	}
+	if v.Baselines, err = audit(ctx, s.Baselines, b.Arch, config, c, s.Now); err != nil {
+		return nil, err
 	}
 	if s.Reduce {
-		if v.Reductions, err = reductions(ctx, s, k, b); err != nil {
+		if v.Reductions, err = reductions(ctx, s, config, b); err != nil {
 			return nil, err
 		}
 	}
@@ -168,11 +171,7 @@ func modulesOf(b *kbuild.Build) []string {
 // because something selects it has no effect, and is left out. Only files that are
 // compiled by themselves are looked at: which sources include a header or another .c file
 // is not followed, so that a record that names one is never promised to go.
-func reductions(ctx context.Context, s Sources, k *kconfig.Tree, b *kbuild.Build) ([]inventory.Reduction, error) {
-	config, err := k.Eval(b.Config)
-	if err != nil {
-		return nil, fmt.Errorf("evaluate the configuration: %w", err)
-	}
+func reductions(ctx context.Context, s Sources, config *kconfig.Config, b *kbuild.Build) ([]inventory.Reduction, error) {
 	compiled := sources(b)
 	gates := map[string]bool{}
 	for i := range b.Units {
@@ -210,7 +209,7 @@ func reductions(ctx context.Context, s Sources, k *kconfig.Tree, b *kbuild.Build
 			return nil, fmt.Errorf("the build without %s: %w", name, err)
 		}
 		r := inventory.Reduction{Symbol: name}
-		if sym, ok := k.Lookup(name); ok {
+		if sym, ok := config.Tree().Lookup(name); ok {
 			r.Prompt = sym.Prompt()
 		}
 		for _, c := range changes {

@@ -224,7 +224,7 @@ func TestBrowserKeys(t *testing.T) {
 	b.is(`location.href`, want)
 	b.do(chromedp.Click(chromedp.CSS("#help button")))
 	b.wait(`!document.getElementById("help").open`)
-	for key, path := range map[string]string{"gs": "/signatures", "gc": "/crashes", "gd": "/dumps", "gp": "/profiles", "gt": "/traces", "gk": "/kernels", "gh": "/hosts", "go": "/"} {
+	for key, path := range map[string]string{"gs": "/signatures", "gc": "/crashes", "gd": "/dumps", "gp": "/profiles", "gt": "/traces", "gk": "/kernels", "gh": "/hosts", "gv": "/cves", "gb": "/baselines", "go": "/"} {
 		b.key(key)
 		b.wait(`location.pathname === "` + path + `" && document.readyState === "complete"`)
 	}

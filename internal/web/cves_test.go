@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"ringside/internal/record"
 )
 
@@ -165,4 +167,20 @@ func TestAcceptRiskPage(t *testing.T) {
 	wants(t, f.get(page).Body.String(), "by Bob", "in time", "!Revoke</button>")
 	f.now = f.now.AddDate(0, 0, 8)
 	wants(t, f.get("/cves").Body.String(), "overdue")
+}
+
+func TestBrowserAcceptsRisk(t *testing.T) {
+	f := exposedFleet(t, cveRecords...)
+	b := newBrowser(t, f)
+	b.open("/cves")
+	b.key("j")
+	b.key("\r")
+	b.wait(`location.pathname === "/cves/CVE-2026-23001"`)
+	b.do(chromedp.SendKeys(chromedp.CSS(`[name=reason]`), "no untrusted <images>"), chromedp.SendKeys(chromedp.CSS(`[name=by]`), "ada"), chromedp.Click(chromedp.CSS(`.decide button`)))
+	b.wait(`document.querySelector(".side .state-muted")`)
+	b.is(`document.querySelector(".activity .note-text").textContent`, "no untrusted <images>")
+	b.do(chromedp.Click(chromedp.CSS(`.activity button`)))
+	b.wait(`document.querySelector(".side .state-open")`)
+	b.open("/cves?state=accepted")
+	b.is(`document.querySelectorAll("#results tbody tr").length`, "0")
 }
