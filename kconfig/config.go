@@ -44,7 +44,7 @@ type Config struct {
 
 // New gives an evaluation in which the user wants nothing.
 func (t *Tree) New() *Config {
-	c := &Config{t: t, user: make([]userValue, len(t.symbols)), state: make([]state, len(t.symbols)), values: make([]uint8, len(t.exprs.list))}
+	c := &Config{Warnings: []string{}, t: t, user: make([]userValue, len(t.symbols)), state: make([]state, len(t.symbols)), values: make([]uint8, len(t.exprs.list))}
 	c.order = make([][]symID, len(t.symbols))
 	c.userPick = make([]symID, len(t.symbols))
 	c.answers = make([]Answer, len(t.probes))

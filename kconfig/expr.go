@@ -53,9 +53,9 @@ type exprs struct {
 	steps int
 }
 
-func (x *exprs) init() {
-	x.list = make([]expr, 1, 1<<16)
-	x.table = make([]int32, 1<<17)
+func (x *exprs) init(size int) {
+	x.list = make([]expr, 1, size)
+	x.table = make([]int32, 2*size)
 	x.steps = 100_000_000
 }
 

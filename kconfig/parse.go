@@ -44,7 +44,7 @@ func Parse(ctx context.Context, tree fs.FS, opt Options) (*Tree, error) {
 	if root == "" {
 		root = "Kconfig"
 	}
-	t := newTree()
+	t := &Tree{}
 	if opt.Dialect != nil {
 		t.Dialect = *opt.Dialect
 	} else {
@@ -59,6 +59,12 @@ func Parse(ctx context.Context, tree fs.FS, opt Options) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is this a kernel tree? %w", err)
 	}
+	// A tree of many files is a kernel's; the tables need not grow then.
+	if strings.Contains(text, "source") {
+		t.init(1 << 15)
+	} else {
+		t.init(1 << 6)
+	}
 	p.file(root, text)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -67,17 +73,16 @@ func Parse(ctx context.Context, tree fs.FS, opt Options) (*Tree, error) {
 	return t, nil
 }
 
-func newTree() *Tree {
-	t := &Tree{
-		names: make(map[string]symID, 1<<15), quoted: make(map[string]symID, 1<<9), env: map[string]string{},
-		symbols: make([]symbol, symFirst, 1<<15), props: make([]prop, 1, 1<<16), entries: make([]entry, 1, 1<<15),
-	}
-	t.exprs.init()
+// init makes the tables of a tree; size is about how many symbols there will be.
+func (t *Tree) init(size int) {
+	t.Diagnostics, t.Info = []Diagnostic{}, []string{}
+	t.names, t.quoted, t.env = make(map[string]symID, size), make(map[string]symID, size/64), map[string]string{}
+	t.symbols, t.props, t.entries = make([]symbol, symFirst, size), make([]prop, 1, 2*size), make([]entry, 1, size)
+	t.exprs.init(2 * size)
 	t.entries[0].kind = entryMenu
 	for id, name := range []string{symNo: "n", symModule: "m", symYes: "y"} {
 		t.symbols[id] = symbol{Name: name, Type: Tristate, constant: true}
 	}
-	return t
 }
 
 // parser reads statements.

@@ -83,6 +83,7 @@ func evaluation(c *kconfig.Config, f *dotconfig.File, mode string) render.Config
 	doc := render.ConfigEval{
 		Schema: render.ConfigEvalSchemaID, Title: t.Title(), Mode: mode, Dialect: t.Dialect, Symbols: t.Len(), Files: t.Files(),
 		Verdict: "complete", Diagnostics: t.Diagnostics, Warnings: c.Warnings, Unmet: c.Unmet(), Answers: c.Probes(),
+		Changes: []dotconfig.Difference{},
 	}
 	if t.Incomplete {
 		doc.Verdict = "incomplete"
