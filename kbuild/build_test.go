@@ -352,3 +352,31 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestPatternsThatGrow has pattern rules that ask for ever longer names, several at a
+// time, as arch/powerpc/boot does: make uses each once in a chain.
+func TestPatternsThatGrow(t *testing.T) {
+	fsys := fstest.MapFS{}
+	for name, f := range small {
+		fsys[name] = f
+	}
+	fsys["net/Makefile"] = &fstest.MapFile{Data: []byte(`obj-y += core.o strange.o
+$(obj)/%: $(obj)/%.gz
+	gunzip
+$(obj)/%: $(obj)/%.one $(obj)/%.two
+	join
+$(obj)/%.one: $(obj)/%.two.a
+	cut
+$(obj)/%.a: $(obj)/%.b.c $(obj)/%.c.b
+	mix
+$(obj)/%.b: $(obj)/%.one
+	turn
+`)}
+	b, err := kbuild.Load(fsys, config(t, "NET=y"), kbuild.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Sources(false); !slices.Contains(got, "net/core.c") {
+		t.Errorf("the sources are %q", got)
+	}
+}

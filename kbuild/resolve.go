@@ -173,26 +173,37 @@ func (w *walk) made(f *folder, file string) bool {
 			return true
 		}
 	}
-	// A pattern may ask for longer and longer names; make stops at a rule's second use.
-	if w.chain >= maxChain {
-		return false
-	}
 	key := file + "\x00" + f.dir
 	if known, ok := w.makes[key]; ok {
 		return known
 	}
-	w.makes[key] = false
+	if w.chain >= maxChain {
+		return false
+	}
 	w.chain++
-	defer func() { w.chain-- }()
+	found := false
 	for _, r := range f.patterns {
-		for _, t := range r.Targets {
-			if stem, ok := gmake.Match(clean(t), file); ok && stem != "" && w.possible(f, r, stem) {
-				w.makes[key] = true
-				return true
-			}
+		// A pattern may ask for longer and longer names: as make does, a rule is used once
+		// in a chain.
+		if w.using[r] {
+			continue
+		}
+		w.using[r] = true
+		found = slices.ContainsFunc(r.Targets, func(t string) bool {
+			stem, ok := gmake.Match(clean(t), file)
+			return ok && stem != "" && w.possible(f, r, stem)
+		})
+		delete(w.using, r)
+		if found {
+			break
 		}
 	}
-	return false
+	w.chain--
+	// Within a chain "no" may only mean that a rule is in use.
+	if found || w.chain == 0 {
+		w.makes[key] = found
+	}
+	return found
 }
 
 // inputs gives the files of the tree that a generated file is made of.

@@ -36,16 +36,17 @@ type walk struct {
 	queued   map[string]bool
 	units    map[string]*Unit // by object and source
 	problems map[gmake.Problem]bool
-	busy     map[string]bool // targets being resolved
-	makes    map[string]bool // files that a folder's patterns can make, "file\x00dir"
-	chain    int             // nested questions whether they can
-	done     map[string]bool // targets resolved for a target, "target\x00dir\x00image"
+	busy     map[string]bool      // targets being resolved
+	makes    map[string]bool      // files that a folder's patterns can make, "file\x00dir"
+	chain    int                  // nested questions whether they can
+	using    map[*gmake.Rule]bool // patterns in the chain
+	done     map[string]bool      // targets resolved for a target, "target\x00dir\x00image"
 }
 
 func newWalk(b *Build) *walk {
 	return &walk{
 		b: b, visits: map[string]*visit{}, queued: map[string]bool{}, units: map[string]*Unit{},
-		problems: map[gmake.Problem]bool{}, busy: map[string]bool{}, done: map[string]bool{}, makes: map[string]bool{},
+		problems: map[gmake.Problem]bool{}, busy: map[string]bool{}, done: map[string]bool{}, makes: map[string]bool{}, using: map[*gmake.Rule]bool{},
 	}
 }
 
