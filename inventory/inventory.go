@@ -89,6 +89,23 @@ func (v *Inventory) Presence(path string) kbuild.Presence {
 	return kbuild.Presence{Path: path, State: kbuild.Absent}
 }
 
+// Idle tells whether the tree has a folder of which the build has nothing: what is known
+// of every file in it and below is that it is not compiled.
+func (v *Inventory) Idle(dir string) bool {
+	below := strings.Trim(dir, "/") + "/"
+	i := sort.Search(len(v.Files), func(i int) bool { return v.Files[i].Path >= below })
+	some := false
+	for ; i < len(v.Files) && strings.HasPrefix(v.Files[i].Path, below); i++ {
+		switch v.Files[i].State {
+		case kbuild.NotCompiled:
+			some = true
+		case kbuild.Compiled:
+			return false
+		}
+	}
+	return some
+}
+
 // Compiled counts the files whose code is in the build.
 func (v *Inventory) Compiled() int {
 	n := 0

@@ -51,6 +51,11 @@ func TestRoundTrip(t *testing.T) {
 	if p := got.Presence("fs/smb/server/nothing.c"); p.State != kbuild.Absent {
 		t.Errorf("of a file that there is not: %+v", p)
 	}
+	for dir, want := range map[string]bool{"fs/smb": true, "fs/smb/server/": true, "fs": false, "fs/btrfs": false, "nothing": false} {
+		if got.Idle(dir) != want {
+			t.Errorf("idle %q: %t", dir, !want)
+		}
+	}
 	if n := got.Compiled(); n != 2 {
 		t.Errorf("%d compiled", n)
 	}

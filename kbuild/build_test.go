@@ -380,3 +380,15 @@ $(obj)/%.b: $(obj)/%.one
 		t.Errorf("the sources are %q", got)
 	}
 }
+
+func TestIdle(t *testing.T) {
+	without, with := load(t, "NET=y"), load(t, "NET=y", "GPU=y")
+	for dir, want := range map[string]bool{"drivers/gpu/core": true, "drivers/gpu/core/": true, "drivers": false, "net": false, "nothing": false, "": false, "net/core.c": false} {
+		if without.Idle(dir) != want {
+			t.Errorf("without GPU, %q idle: %t", dir, !want)
+		}
+	}
+	if with.Idle("drivers/gpu/core") {
+		t.Error("with GPU, its folder is idle")
+	}
+}

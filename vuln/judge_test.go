@@ -73,13 +73,16 @@ func build(file string) kbuild.Presence {
 		p.State, p.Targets = kbuild.Compiled, []string{"a/m.ko"}
 	case "both.c":
 		p.State, p.Targets = kbuild.Compiled, []string{"a/m.ko", kbuild.Vmlinux}
-	case "off.c", "off.h":
+	case "off.c", "off.h", "fs/x/off.c", "fs/busy/off.c":
 		p.State, p.Why = kbuild.NotCompiled, []kbuild.Step{{File: "Makefile", Line: 7, Symbol: "OFF", Value: "n"}}
-	case "moved.c":
+	case "moved.c", "fs/x/y/moved.c", "fs/busy/moved.c", "net/moved.c":
 		p.State = kbuild.Absent
 	}
 	return p
 }
+
+// idle has one folder of which nothing is built.
+func idle(dir string) bool { return dir == "fs/x" }
 
 func TestJudge(t *testing.T) {
 	const in, out = "5.12:6.1.180 5.12:7.1", "6.2:6.5"
@@ -103,6 +106,10 @@ func TestJudge(t *testing.T) {
 		{"one of two is not known", in, "off.c unknown.c", vuln.Kernel{Presence: build}, "undetermined range build build"},
 		{"moved proves nothing", in, "moved.c", vuln.Kernel{Presence: build}, "undetermined range build"},
 		{"moved beside not compiled proves nothing", in, "moved.c off.c", vuln.Kernel{Presence: build}, "undetermined range build build"},
+		{"moved within a folder of which nothing is built", in, "fs/x/y/moved.c fs/x/off.c", vuln.Kernel{Presence: build, Idle: idle}, "not_compiled range build build"},
+		{"moved within a folder that is built", in, "fs/busy/moved.c fs/busy/off.c", vuln.Kernel{Presence: build, Idle: idle}, "undetermined range build build"},
+		{"moved elsewhere", in, "net/moved.c fs/x/off.c", vuln.Kernel{Presence: build, Idle: idle}, "undetermined range build build"},
+		{"moved, and nothing else named", in, "fs/x/y/moved.c", vuln.Kernel{Presence: build, Idle: idle}, "undetermined range build"},
 		{"documentation counts for nothing", in, "off.c Documentation/x.rst", vuln.Kernel{Presence: build}, "not_compiled range build"},
 		{"documentation alone dismisses nothing", in, "Documentation/x.rst", vuln.Kernel{Presence: build}, "affected range build"},
 		{"no files dismiss nothing", in, "", vuln.Kernel{Presence: build}, "affected range"},

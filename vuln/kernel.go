@@ -16,6 +16,9 @@ type Kernel struct {
 	// Presence says whether a source file is in the build. It is nil where the
 	// configuration or the tree is not known.
 	Presence func(file string) kbuild.Presence
+	// Idle says whether the tree has a folder of which nothing, below it either, is in the
+	// build. It may be nil.
+	Idle func(dir string) bool
 	// Claims are what others say of fixes in this kernel: changelogs, patch stacks, logs
 	// of git.
 	Claims []Claims

@@ -251,7 +251,12 @@ func (j *judgement) byBuild() bool {
 		return false
 	}
 	compiled, out, modules := 0, 0, true
-	var targets []string
+	var targets, proved []string
+	for _, f := range files {
+		if j.k.Presence(f).State == kbuild.NotCompiled {
+			proved = append(proved, f)
+		}
+	}
 	for _, f := range files {
 		p := j.k.Presence(f)
 		switch p.State {
@@ -264,6 +269,12 @@ func (j *judgement) byBuild() bool {
 			out++
 			j.says(Evidence{Kind: EvidenceBuild, Says: f + " is not compiled" + because(p), Presence: &p})
 		case kbuild.Absent:
+			if dir := j.idle(f, proved); dir != "" {
+				out++
+				j.says(Evidence{Kind: EvidenceBuild, Presence: &p, Says: f + " is not in the tree, where it may have another name; of " + dir +
+					", with what else the record names of it, nothing is in the build"})
+				continue
+			}
 			j.says(Evidence{Kind: EvidenceBuild, Says: f + " is not in the tree; it may have another name there, so this proves nothing", Presence: &p})
 		default:
 			j.says(Evidence{Kind: EvidenceBuild, Says: "whether " + f + " is compiled cannot be told" + because(p), Presence: &p})
@@ -281,6 +292,26 @@ func (j *judgement) byBuild() bool {
 		j.Modules = slices.Compact(targets)
 	}
 	return false
+}
+
+// idle gives the folder of which nothing is in the build, for a file that the tree does not
+// have: the nearest one above it that also has a file of the record which is proved to be
+// left out. Files move within their subsystem; a folder of the first level, or one with
+// nothing else of the record, is not enough.
+func (j *judgement) idle(file string, proved []string) string {
+	if j.k.Idle == nil {
+		return ""
+	}
+	for dir := path.Dir(file); strings.Contains(dir, "/"); dir = path.Dir(dir) {
+		beside := slices.ContainsFunc(proved, func(p string) bool { return strings.HasPrefix(p, dir+"/") })
+		if beside {
+			if j.k.Idle(dir) {
+				return dir
+			}
+			return ""
+		}
+	}
+	return ""
 }
 
 // byModules asks whether the host has loaded one of the modules with the code.

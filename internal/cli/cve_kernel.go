@@ -298,7 +298,7 @@ func (k *kernelFlags) readBuild(_ context.Context, out *vuln.Kernel) error {
 	if err != nil {
 		return usagef("%s: %w", k.tree, err)
 	}
-	out.Presence = build.Presence
+	out.Presence, out.Idle = build.Presence, build.Idle
 	out.Inputs["tree"] = out.Base.String()
 	out.Inputs["arch"] = build.Arch
 	return nil

@@ -167,7 +167,7 @@ func (e *Exposer) Judge(ctx context.Context, k record.Kernel, from io.Reader) (*
 	if inv == nil {
 		j.Notes = append(j.Notes, "what was compiled is not known: every CVE in range counts as affected")
 	} else {
-		subject.Presence = inv.Presence
+		subject.Presence, subject.Idle = inv.Presence, inv.Idle
 		j.Notes = append(j.Notes, inv.Notes...)
 		if inv.Changelog != "" {
 			log, err := changelog.Parse("changelog", strings.NewReader(inv.Changelog), k.Release)
