@@ -94,7 +94,7 @@ func (t *tree) load(config *dotconfig.File, opts Options) (*Build, error) {
 	}
 	arch := opts.Arch
 	if arch == "" {
-		arch = archOf(config)
+		arch = dotconfig.SourceArch(config.MakeArch())
 	}
 	if arch == "" {
 		return nil, ErrNoArch
@@ -114,44 +114,6 @@ func (t *tree) load(config *dotconfig.File, opts Options) (*Build, error) {
 	w.run()
 	w.finish()
 	return b, nil
-}
-
-// archOf gives the folder of arch/ that a configuration is for: its header names it, and
-// without a header a symbol that only this architecture has.
-func archOf(config *dotconfig.File) string {
-	for _, h := range config.Header {
-		if rest, ok := strings.CutPrefix(h, "Linux/"); ok && strings.Contains(h, "Kernel Configuration") {
-			arch, _, _ := strings.Cut(rest, " ")
-			return srcArch(arch)
-		}
-	}
-	for _, s := range [...][2]string{
-		{"X86", "x86"}, {"ARM64", "arm64"}, {"ARM", "arm"}, {"RISCV", "riscv"}, {"PPC", "powerpc"},
-		{"S390", "s390"}, {"MIPS", "mips"}, {"LOONGARCH", "loongarch"}, {"SPARC", "sparc"},
-		{"PARISC", "parisc"}, {"ALPHA", "alpha"}, {"M68K", "m68k"}, {"IA64", "ia64"}, {"ARC", "arc"},
-		{"SUPERH", "sh"}, {"XTENSA", "xtensa"}, {"OPENRISC", "openrisc"}, {"MICROBLAZE", "microblaze"},
-		{"NIOS2", "nios2"}, {"CSKY", "csky"}, {"HEXAGON", "hexagon"}, {"UML", "um"},
-	} {
-		if config.Tristate(s[0]) == dotconfig.Yes {
-			return s[1]
-		}
-	}
-	return ""
-}
-
-// srcArch gives the folder of arch/ for a name that make knows as ARCH.
-func srcArch(arch string) string {
-	switch arch {
-	case "i386", "x86_64":
-		return "x86"
-	case "sparc32", "sparc64":
-		return "sparc"
-	case "parisc64":
-		return "parisc"
-	case "sh64":
-		return "sh"
-	}
-	return arch
 }
 
 // Sources gives the files of the tree that are compiled into vmlinux, modules and vDSOs,

@@ -3,6 +3,8 @@ package kconfig
 import (
 	"io/fs"
 	"strings"
+
+	"ringside/kconfig/dotconfig"
 )
 
 // detectDialect finds out from a tree's own conf which rules it follows. A tree without
@@ -23,7 +25,7 @@ func detectDialect(tree fs.FS) Dialect {
 // KernelEnv gives what a kernel's Makefile exports to Kconfig for an architecture, as
 // far as that needs no program to be run. arch is as in make ARCH=…
 func KernelEnv(tree fs.FS, arch string) map[string]string {
-	src := SourceArch(arch)
+	src := dotconfig.SourceArch(arch)
 	env := map[string]string{
 		"ARCH": arch, "SRCARCH": src, "SUBARCH": "x86", "srctree": ".", "HEADER_ARCH": "x86",
 		"CC": "gcc", "HOSTCC": "gcc", "LD": "ld", "AR": "ar", "NM": "nm", "OBJCOPY": "objcopy", "OBJDUMP": "objdump",
@@ -31,21 +33,6 @@ func KernelEnv(tree fs.FS, arch string) map[string]string {
 		"KERNELVERSION": KernelVersion(tree),
 	}
 	return env
-}
-
-// SourceArch gives the folder in arch of an architecture as in make ARCH=…
-func SourceArch(arch string) string {
-	switch arch {
-	case "i386", "x86_64":
-		return "x86"
-	case "sparc32", "sparc64":
-		return "sparc"
-	case "parisc64":
-		return "parisc"
-	case "sh64":
-		return "sh"
-	}
-	return arch
 }
 
 // KernelVersion gives the version that a tree's Makefile states, "" where there is none.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -61,15 +60,11 @@ code is 1 where the two differ.`,
 
 // readDotconfig reads a configuration, plain or gzipped, from a file or "-".
 func readDotconfig(s Streams, path string) (*dotconfig.File, error) {
-	in := s.In
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, usage(err)
-		}
-		defer f.Close()
-		in = f
+	in, err := s.open(path)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close()
 	c, err := dotconfig.Parse(in)
 	if err != nil {
 		return nil, usagef("%s: %w", path, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringside/internal/render"
-	"ringside/kconfig"
+	"ringside/kconfig/dotconfig"
 	"ringside/kconfig/export"
 	"ringside/kconfig/hardening"
 )
@@ -62,7 +62,7 @@ func (o *subjectFlags) subject(c *cobra.Command, s Streams) (hardening.Subject, 
 			}
 		}
 	}
-	sub.Arch = kconfig.SourceArch(o.archOf(sub.File))
+	sub.Arch = dotconfig.SourceArch(o.archOf(sub.File))
 	if err := o.running(&sub); err != nil {
 		return sub, err
 	}

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"time"
@@ -53,18 +52,14 @@ type answersFile struct {
 
 const answersSchemaID = "https://ringside.dev/schemas/config-answers.v1.json"
 
-var archOfHeader = regexp.MustCompile(`^Linux/(\S+) `)
-
 // archOf gives the architecture that a configuration is for.
 func (o *treeFlags) archOf(f *dotconfig.File) string {
 	if o.arch != "" {
 		return o.arch
 	}
 	if f != nil {
-		for _, line := range f.Header {
-			if m := archOfHeader.FindStringSubmatch(line); m != nil {
-				return m[1]
-			}
+		if arch := f.MakeArch(); arch != "" {
+			return arch
 		}
 	}
 	switch runtime.GOARCH {

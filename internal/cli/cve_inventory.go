@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ringside/artefact"
 	"ringside/internal/exposure"
 	"ringside/inventory"
 	"ringside/kconfig/baseline"
@@ -49,12 +48,12 @@ names are considered for what could be switched off, which takes a fraction of t
 			}
 			src := exposure.Sources{Tree: os.DirFS(args[0]), Release: strings.TrimSpace(release), Arch: arch, Reduce: !noReduce, Now: time.Now()}
 			if src.Config, err = readWhole(config, 16<<20); err != nil {
-				return usage(err)
+				return err
 			}
 			if changelog != "" {
 				text, err := readWhole(changelog, 64<<20)
 				if err != nil {
-					return usage(err)
+					return err
 				}
 				src.Changelog = string(text)
 			}
@@ -115,22 +114,16 @@ func named(db *vuln.Database) func(string) bool {
 	return func(file string) bool { return files[file] }
 }
 
-// readWhole reads a file, expanded, up to a limit.
-func readWhole(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	a, err := artefact.Open(f, artefact.Limits{MaxExpanded: most})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	text, err := io.ReadAll(a)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return text, nil
+// readWhole reads a file, expanded. One that is larger than what it should be is refused.
+func readWhole(path string, most int64) (text []byte, err error) {
+	err = expand(path, "", map[string]string{}, func(r io.Reader) error {
+		text, err = io.ReadAll(io.LimitReader(r, most+1))
+		if err == nil && int64(len(text)) > most {
+			err = fmt.Errorf("%s: more than %d MiB: is it the right file?", path, most>>20)
+		}
+		return err
+	})
+	return text, err
 }
 
 func writeInventory(s Streams, target string, v *inventory.Inventory) (err error) {

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +33,8 @@ type kernelFlags struct {
 	loaded             []string
 	modprobe           []string
 	aliases            string
+
+	file *dotconfig.File // what config says
 }
 
 func (k *kernelFlags) flags(c *cobra.Command) {
@@ -61,7 +62,7 @@ func (k *kernelFlags) kernel(ctx context.Context, arg string) (vuln.Kernel, erro
 	} else if strings.ContainsRune(arg, '/') {
 		return out, usagef("%s is no folder; give a kernel's release as uname -r prints it, or its source tree", arg)
 	}
-	for _, read := range []func(context.Context, *vuln.Kernel) error{k.readChangelogs, k.readBase, k.readCommits, k.readModules, k.readBuild} {
+	for _, read := range []func(context.Context, *vuln.Kernel) error{k.readConfig, k.readChangelogs, k.readBase, k.readCommits, k.readModules, k.readBuild} {
 		if err := read(ctx, &out); err != nil {
 			return out, err
 		}
@@ -98,7 +99,7 @@ func (k *kernelFlags) readBase(_ context.Context, out *vuln.Kernel) error {
 		}
 	}
 	if k.tree != "" {
-		text, err := readSome(filepath.Join(k.tree, "Makefile"), 4096)
+		text, err := readSmall(filepath.Join(k.tree, "Makefile"))
 		if err != nil {
 			return usagef("%s is no kernel tree: %w", k.tree, err)
 		}
@@ -111,15 +112,11 @@ func (k *kernelFlags) readBase(_ context.Context, out *vuln.Kernel) error {
 			_ = take(ranges.Release(log.Version)) // a package may count otherwise than the kernel
 		}
 	}
-	if k.config != "" {
-		text, err := readSome(k.config, 4096)
-		if err != nil {
-			return usage(err)
-		}
-		if m := configVersion.FindSubmatch(text); m != nil {
-			_ = take(ranges.Release(string(m[1])))
+	if k.file != nil {
+		if release := k.file.Release(); release != "" {
+			_ = take(ranges.Release(release))
 			if out.Release == "" && k.tree == "" {
-				out.Release = string(m[1])
+				out.Release = release
 			}
 		}
 	}
@@ -150,23 +147,6 @@ func (k *kernelFlags) readBase(_ context.Context, out *vuln.Kernel) error {
 		out.Release = out.Base.String()
 	}
 	return nil
-}
-
-// configVersion is the head of a .config.
-var configVersion = regexp.MustCompile(`(?m)^# Linux/\S+ (\S+) Kernel Configuration`)
-
-// readSome reads the start of a file, expanded.
-func readSome(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	a, err := artefact.Open(f, artefact.Limits{})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return io.ReadAll(io.LimitReader(a, most))
 }
 
 // maxText is how much of a changelog, log or list is read.
@@ -275,23 +255,26 @@ func (k *kernelFlags) readModules(_ context.Context, out *vuln.Kernel) error {
 	return nil
 }
 
-// readBuild evaluates the tree's Makefiles under the configuration. A configuration
-// without a tree, or a tree without one, says nothing of what is compiled.
-func (k *kernelFlags) readBuild(_ context.Context, out *vuln.Kernel) error {
+// readConfig reads the configuration: its head tells the kernel, all of it what is built.
+func (k *kernelFlags) readConfig(_ context.Context, out *vuln.Kernel) error {
 	if k.config == "" {
 		return nil
 	}
-	var config *dotconfig.File
-	err := expand(k.config, "config", out.Inputs, func(r io.Reader) (err error) {
-		if config, err = dotconfig.Parse(r); err != nil {
+	return expand(k.config, "config", out.Inputs, func(r io.Reader) (err error) {
+		if k.file, err = dotconfig.Parse(r); err != nil {
 			return fmt.Errorf("%s: %w", k.config, err)
 		}
 		return nil
 	})
-	if err != nil || k.tree == "" {
-		return err
+}
+
+// readBuild evaluates the tree's Makefiles under the configuration. A configuration
+// without a tree, or a tree without one, says nothing of what is compiled.
+func (k *kernelFlags) readBuild(_ context.Context, out *vuln.Kernel) error {
+	if k.file == nil || k.tree == "" {
+		return nil
 	}
-	build, err := kbuild.Load(os.DirFS(k.tree), config, kbuild.Options{Arch: k.arch})
+	build, err := kbuild.Load(os.DirFS(k.tree), k.file, kbuild.Options{Arch: k.arch})
 	if errors.Is(err, kbuild.ErrNoArch) {
 		return usagef("%s: %w with --arch", k.config, err)
 	}

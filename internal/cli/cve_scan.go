@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -162,15 +161,11 @@ func keepVerdicts(list []vuln.Verdict, keep map[vuln.State]bool, minimum severit
 
 // readScan reads the JSON of a scan.
 func readScan(s Streams, path string) (*vuln.Report, error) {
-	in := s.In
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, usage(err)
-		}
-		defer f.Close()
-		in = f
+	in, err := s.open(path)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close()
 	var r vuln.Report
 	if err := json.NewDecoder(in).Decode(&r); err != nil {
 		return nil, usagef("%s is no scan: %w; make one with 'ringside cve scan --json'", path, err)

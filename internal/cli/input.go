@@ -102,6 +102,18 @@ func bundled(dir string) []triage.Input {
 	return []triage.Input{{Name: dir, Folder: os.DirFS(dir)}}
 }
 
+// open opens a file, or standard input for "-".
+func (s Streams) open(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(s.In), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return f, nil
+}
+
 func fileInput(path string) triage.Input {
 	return triage.Input{Name: path, Open: func() (io.ReadCloser, error) { return os.Open(path) },
 		File: func(ctx context.Context) (string, func(), error) { return expanded(ctx, path) },

@@ -17,7 +17,7 @@ import (
 func audit(ctx context.Context, policies []*baseline.Policy, arch string, config *kconfig.Config, file *dotconfig.File, now time.Time) ([]inventory.Baseline, error) {
 	var out []inventory.Baseline
 	for _, p := range policies {
-		r, err := p.Evaluate(ctx, hardening.Subject{Arch: kconfig.SourceArch(arch), File: file, Config: config}, now)
+		r, err := p.Evaluate(ctx, hardening.Subject{Arch: dotconfig.SourceArch(arch), File: file, Config: config}, now)
 		if err != nil {
 			return nil, fmt.Errorf("baseline %s: %w", p.Name, err)
 		}

@@ -117,6 +117,21 @@ func TestMakeAndJudge(t *testing.T) {
 	}
 }
 
+// An architecture has three names: make's, its folder's, and the one in the record.
+func TestMakeForArm64(t *testing.T) {
+	fsys := tree()
+	fsys["arch/arm64/Makefile"], fsys["arch/arm64/Kbuild"] = fsys["arch/x86/Makefile"], fsys["arch/x86/Kbuild"]
+	fsys["Kconfig"] = &fstest.MapFile{Data: []byte("mainmenu \"Linux\"\nsource \"arch/$(SRCARCH)/Kconfig\"\n")}
+	fsys["arch/arm64/Kconfig"] = &fstest.MapFile{Data: []byte("config ARM64\n\tdef_bool y\nconfig FANCY\n\tbool \"Fancy scheduling\"\n\tdefault y\n")}
+	v, err := exposure.Make(t.Context(), exposure.Sources{Tree: fsys, Config: []byte("CONFIG_ARM64=y\nCONFIG_FANCY=y\n"), Release: "6.1.0-56-arm64", Reduce: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Arch != "arm64" || len(v.Notes) > 0 || len(v.Reductions) != 1 || v.Reductions[0].Symbol != "FANCY" {
+		t.Errorf("made: %s, %q, %+v", v.Arch, v.Notes, v.Reductions)
+	}
+}
+
 func TestFeedFails(t *testing.T) {
 	broken := errors.New("no such folder")
 	fail := true

@@ -47,9 +47,13 @@ func Make(ctx context.Context, s Sources) (*inventory.Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
+	makeArch := c.MakeArch()
+	if dotconfig.SourceArch(makeArch) != b.Arch {
+		makeArch = b.Arch // the caller knows better
+	}
 	v := &inventory.Inventory{Release: s.Release, Arch: machine(b.Arch, c), MadeAt: s.Now.UTC().Truncate(time.Second), Config: string(s.Config), Changelog: s.Changelog}
 	if v.Release == "" {
-		v.Release = headRelease(c)
+		v.Release = c.Release()
 	}
 	if text, err := fs.ReadFile(s.Tree, "Makefile"); err == nil {
 		if base, err := ranges.Makefile(text); err == nil && base.Exact() {
@@ -63,7 +67,7 @@ func Make(ctx context.Context, s Sources) (*inventory.Inventory, error) {
 		return nil, err
 	}
 	v.Modules = modulesOf(b)
-	k, err := kconfig.Parse(ctx, s.Tree, kconfig.Options{Env: kconfig.KernelEnv(s.Tree, v.Arch)})
+	k, err := kconfig.Parse(ctx, s.Tree, kconfig.Options{Env: kconfig.KernelEnv(s.Tree, makeArch)})
 	if err != nil {
 		v.Notes = append(v.Notes, "the Kconfig files cannot be read, so nothing is said of what could be switched off: "+err.Error())
 		return v, nil //nolint:nilerr // the inventory says it
@@ -83,33 +87,21 @@ func Make(ctx context.Context, s Sources) (*inventory.Inventory, error) {
 	return v, ctx.Err()
 }
 
-// headRelease is the release in the head of a configuration: "Linux/x86 6.1.192 Kernel
-// Configuration".
-func headRelease(c *dotconfig.File) string {
-	for _, line := range c.Header {
-		if f := strings.Fields(line); len(f) >= 4 && strings.HasPrefix(f[0], "Linux/") && f[2] == "Kernel" {
-			return f[1]
-		}
-	}
-	return ""
-}
-
-// machine is what uname -m prints for a folder of arch/.
+// machine is what the record calls an architecture, by the folder of arch/: the names are
+// those that crash gives a kernel's reports, so that both are of one kernel.
 func machine(arch string, c *dotconfig.File) string {
 	wide := c.Tristate("64BIT") == dotconfig.Yes
 	switch {
 	case arch == "x86" && wide:
 		return "x86_64"
 	case arch == "x86":
-		return "i686"
-	case arch == "arm64":
-		return "aarch64"
+		return "i386"
 	case arch == "riscv" && wide:
 		return "riscv64"
-	case arch == "powerpc" && wide:
-		return "ppc64le"
 	case arch == "s390":
 		return "s390x"
+	case arch == "loongarch":
+		return "loongarch64"
 	}
 	return arch
 }
