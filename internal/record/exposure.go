@@ -96,14 +96,19 @@ func (s *Service) keepJudging(ctx context.Context) {
 	tick := time.NewTicker(judgeEvery)
 	defer tick.Stop()
 	for {
-		if err := s.judgeDue(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("cannot look for kernels whose exposure has to be judged", "error", err)
-		}
+		s.judgeNow(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// judgeNow is judgeDue for who has done its own work already: what is due stays due.
+func (s *Service) judgeNow(ctx context.Context) {
+	if err := s.judgeDue(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("cannot look for kernels whose exposure has to be judged; trying again", "error", err)
 	}
 }
 
@@ -207,7 +212,8 @@ func (s *Service) readFeed(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("keep the feed of cve records: %w", err)
 	}
-	return s.judgeDue(ctx)
+	s.judgeNow(ctx)
+	return nil
 }
 
 func upsertCVEs(ctx context.Context, tx *sql.Tx, list []CVERecord) error {

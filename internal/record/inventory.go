@@ -115,7 +115,8 @@ func (s *Service) readInventory(ctx context.Context, receipt string) error {
 		return fmt.Errorf("record the inventory %s: %w", rec.SHA256, err)
 	}
 	s.announce()
-	return s.judgeDue(ctx)
+	s.judgeNow(ctx)
+	return nil
 }
 
 func withoutFindings(inv Inventory) Inventory {
