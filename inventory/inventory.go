@@ -29,8 +29,15 @@ import (
 // Schema names the format.
 const Schema = "ringside.inventory/1"
 
-// MaxSize bounds an inventory, uncompressed: a tree of 100,000 files has some 20 MB.
-const MaxSize = 256 << 20
+// MaxSize bounds an inventory, uncompressed: those of Debian's kernels have 7 to 12 MB.
+const MaxSize = 64 << 20
+
+// Bounds of what one holds. References are small where they are written and large where
+// they are read: a real build's have some 50,000 of each kind.
+const (
+	maxFiles = 1 << 18
+	maxRefs  = 1 << 20
+)
 
 // An Inventory is what one build was made from.
 type Inventory struct {
@@ -129,11 +136,13 @@ type document struct {
 	Modules   []string      `json:"modules"`
 	Targets   []string      `json:"targets"`
 	Steps     []kbuild.Step `json:"steps"`
-	Files     []file        `json:"files"`
+	Files     fileList      `json:"files"`
 	Reduce    []reduction   `json:"reductions"`
 	Baselines []Baseline    `json:"baselines"`
 	Notes     []string      `json:"notes"`
 }
+
+type fileList []file
 
 type file struct {
 	Path    string `json:"p"`
@@ -240,6 +249,9 @@ func Read(r io.Reader) (*Inventory, error) {
 	if d.Schema != Schema {
 		return nil, fmt.Errorf("inventory: its schema is %.60q, this program reads %q: make it again", d.Schema, Schema)
 	}
+	if err := d.bound(); err != nil {
+		return nil, err
+	}
 	v := &Inventory{Release: strings.TrimSpace(d.Release), Arch: strings.TrimSpace(d.Arch), Upstream: strings.TrimSpace(d.Upstream), Config: d.Config, Changelog: d.Changelog,
 		Modules: d.Modules, Baselines: d.Baselines, Notes: d.Notes, Files: make([]kbuild.Presence, len(d.Files))}
 	if d.MadeAt != nil {
@@ -259,7 +271,7 @@ func Read(r io.Reader) (*Inventory, error) {
 		v.Files[i] = p
 	}
 	for _, x := range d.Reduce {
-		files, err := pick(d.Files, x.Files)
+		files, err := pick([]file(d.Files), x.Files)
 		if err != nil {
 			return nil, fmt.Errorf("inventory: without %.200q: %w", x.Symbol, err)
 		}
@@ -270,6 +282,29 @@ func Read(r io.Reader) (*Inventory, error) {
 		v.Reductions = append(v.Reductions, r)
 	}
 	return v, nil
+}
+
+// bound refuses what no kernel needs before it is made larger.
+func (d *document) bound() error {
+	refs := 0
+	for i := range d.Files {
+		refs += len(d.Files[i].Targets) + len(d.Files[i].Why)
+	}
+	for i := range d.Reduce {
+		refs += len(d.Reduce[i].Files)
+	}
+	if len(d.Files) > maxFiles || refs > maxRefs {
+		return fmt.Errorf("inventory: %d files with %d references: it is not one of a kernel", len(d.Files), refs)
+	}
+	return nil
+}
+
+// UnmarshalJSON reads files, unless there are more than a tree has.
+func (l *fileList) UnmarshalJSON(b []byte) error {
+	if n := bytes.Count(b, []byte{'{'}); n > maxFiles {
+		return fmt.Errorf("%d files: it is not one of a kernel", n)
+	}
+	return json.Unmarshal(b, (*[]file)(l))
 }
 
 // pick returns the values at places.

@@ -85,14 +85,16 @@ func zipped(text string) []byte {
 func TestReadHostile(t *testing.T) {
 	const head = `{"schema":"ringside.inventory/1",`
 	for name, tt := range map[string]struct{ in, want string }{
-		"not gzip":      {"", "gzip"},
-		"cut":           {head, "offset"},
-		"other schema":  {`{"schema":"ringside.inventory/9"}`, "make it again"},
-		"bad target":    {head + `"files":[{"p":"a.c","s":1,"t":[0]}]}`, "number 0 of 0"},
-		"bad step":      {head + `"files":[{"p":"a.c","s":1,"w":[-1]}]}`, "number -1"},
-		"bad state":     {head + `"files":[{"p":"a.c","s":9}]}`, "no known state"},
-		"twice":         {head + `"files":[{"p":"a.c","s":1},{"p":"a.c","s":1}]}`, "not sorted"},
-		"bad reduction": {head + `"reductions":[{"symbol":"X","files":[3]}]}`, "number 3"},
+		"not gzip":            {"", "gzip"},
+		"cut":                 {head, "offset"},
+		"other schema":        {`{"schema":"ringside.inventory/9"}`, "make it again"},
+		"bad target":          {head + `"files":[{"p":"a.c","s":1,"t":[0]}]}`, "number 0 of 0"},
+		"bad step":            {head + `"files":[{"p":"a.c","s":1,"w":[-1]}]}`, "number -1"},
+		"bad state":           {head + `"files":[{"p":"a.c","s":9}]}`, "no known state"},
+		"twice":               {head + `"files":[{"p":"a.c","s":1},{"p":"a.c","s":1}]}`, "not sorted"},
+		"too many files":      {head + `"files":[` + strings.Repeat("{},", 1<<18) + `{}]}`, "not one of a kernel"},
+		"too many references": {head + `"steps":[{}],"files":[{"p":"a.c","s":1,"w":[0` + strings.Repeat(",0", 1<<20) + `]}]}`, "not one of a kernel"},
+		"bad reduction":       {head + `"reductions":[{"symbol":"X","files":[3]}]}`, "number 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := zipped(tt.in)
