@@ -13,6 +13,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -312,7 +313,7 @@ func (t gitTree) ReadFile(name string) ([]byte, error) {
 			n, _ := strconv.Atoi(f[2])
 			_, err = io.CopyN(io.Discard, t.r.out, int64(n)+1)
 		}
-		return nil, &fs.PathError{Op: "open", Path: name, Err: cmpErr(err, fs.ErrNotExist)}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: cmp.Or(err, fs.ErrNotExist)}
 	}
 	n, err := strconv.Atoi(f[2])
 	if err != nil {
@@ -323,11 +324,4 @@ func (t gitTree) ReadFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes()[:n], nil
-}
-
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
