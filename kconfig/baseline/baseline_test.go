@@ -76,6 +76,32 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// What is not given is not taken for empty; where it does not matter, there is an answer.
+func TestNotGiven(t *testing.T) {
+	p, err := baseline.Read(strings.NewReader("name: x\nowner: o\nguardrails:\n" +
+		"- {id: line, expr: \"cmdline.contains('panic=')\", severity: high, reason: r}\n" +
+		"- {id: no-line, expr: \"!cmdline.contains('panic=')\", severity: high, reason: r}\n" +
+		"- {id: sysctl, expr: \"sysctl['kernel.kptr_restrict'] == '2'\", severity: high, reason: r}\n" +
+		"- {id: either, expr: \"arch == 'x86' || cmdline.contains('panic=')\", severity: high, reason: r}\n" +
+		"- {id: neither, expr: \"arch == 'arm64' && cmdline.contains('panic=')\", severity: high, reason: r}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := subject(t)
+	s.Cmdline, s.Sysctl = nil, nil
+	r, err := p.Evaluate(t.Context(), s, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, f.ID+":"+string(f.Verdict))
+	}
+	if want := "line:unknown no-line:unknown sysctl:unknown either:pass neither:fail"; strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
 // The policies that come with Ringside are well formed and can be evaluated.
 func TestBuiltin(t *testing.T) {
 	names := baseline.Names()

@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
 
 	"ringside/kconfig/hardening"
 )
@@ -79,22 +81,38 @@ func (p *Policy) compile() (map[string]*cel.Ast, error) {
 	return asts, nil
 }
 
+// errNotGiven is why an expression has no answer that asks for what is not known. One that
+// holds, or does not, whatever that is, has one.
+var errNotGiven = errors.New("it asks for the command line or a sysctl, which is not given")
+
 // holds evaluates an expression.
 func holds(env *cel.Env, ast *cel.Ast, s *hardening.Subject) (bool, error) {
-	program, err := env.Program(ast, cel.CostLimit(costLimit))
+	program, err := env.Program(ast, cel.CostLimit(costLimit), cel.EvalOptions(cel.OptPartialEval))
 	if err != nil {
 		return false, err
 	}
-	line, sysctl := "", s.Sysctl
+	given := map[string]any{"arch": s.Arch}
+	var unknown []*interpreter.AttributePattern
 	if s.Cmdline != nil {
-		line = *s.Cmdline
+		given["cmdline"] = *s.Cmdline
+	} else {
+		unknown = append(unknown, cel.AttributePattern("cmdline"))
 	}
-	if sysctl == nil {
-		sysctl = map[string]string{}
+	if s.Sysctl != nil {
+		given["sysctl"] = s.Sysctl
+	} else {
+		unknown = append(unknown, cel.AttributePattern("sysctl"))
 	}
-	out, _, err := program.Eval(map[string]any{"arch": s.Arch, "cmdline": line, "sysctl": sysctl})
+	vars, err := cel.PartialVars(given, unknown...)
 	if err != nil {
 		return false, err
+	}
+	out, _, err := program.Eval(vars)
+	if err != nil {
+		return false, err
+	}
+	if types.IsUnknown(out) {
+		return false, errNotGiven
 	}
 	b, ok := out.Value().(bool)
 	return b && ok, nil

@@ -2,6 +2,7 @@ package baseline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -130,6 +131,8 @@ func (f *Finding) of(h hardening.Finding) {
 
 func (f *Finding) expression(ok bool, err error) {
 	switch {
+	case errors.Is(err, errNotGiven):
+		f.Verdict, f.Message = Unknown, err.Error()
 	case err != nil:
 		f.Verdict, f.Message = Unknown, "the expression could not be evaluated: "+err.Error()
 	case ok:
