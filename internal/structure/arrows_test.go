@@ -67,6 +67,7 @@ var rooms = []struct {
 	{"inventory", []string{"kbuild"}},
 	{"patch/diff", nil},
 	{"patch/present", []string{"patch/diff"}},
+	{"patch", []string{"patch/diff"}},
 	{"vmcore/dump", nil},
 	{"vmcore/kernel", []string{"vmcore/dump", "symbol/btf", "symbol/orc", "symbol/kallsyms"}},
 	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},
