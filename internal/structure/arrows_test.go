@@ -68,6 +68,7 @@ var rooms = []struct {
 	{"patch/diff", nil},
 	{"patch/present", []string{"patch/diff"}},
 	{"patch", []string{"patch/diff"}},
+	{"patch/csource", nil},
 	{"vmcore/dump", nil},
 	{"vmcore/kernel", []string{"vmcore/dump", "symbol/btf", "symbol/orc", "symbol/kallsyms"}},
 	{"vmcore/unwind", []string{"vmcore/kernel", "vmcore/dump", "symbol/orc"}},
