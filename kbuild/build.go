@@ -61,6 +61,8 @@ type Build struct {
 	lazy   sync.Mutex
 	reach  *closure
 	traced map[string]*traced
+	// redefines has the files in which the macro of a symbol is defined or undefined.
+	redefines map[string][]string
 }
 
 // tree is what builds of one tree share.

@@ -28,10 +28,12 @@ type scanner struct {
 	tree *gmake.Tree
 	mu   sync.Mutex
 	of   map[string][]include
+	// redefines has the configuration's symbols that a file defines or undefines itself.
+	redefines map[string][]string
 }
 
 func newScanner(fsys fs.FS, tree *gmake.Tree) *scanner {
-	return &scanner{fsys: fsys, tree: tree, of: map[string][]include{}}
+	return &scanner{fsys: fsys, tree: tree, of: map[string][]include{}, redefines: map[string][]string{}}
 }
 
 // includes gives what a file of the tree includes.
@@ -42,9 +44,12 @@ func (s *scanner) includes(file string) []include {
 	if ok {
 		return list
 	}
-	list = s.read(file)
+	list, symbols := s.read(file)
 	s.mu.Lock()
 	s.of[file] = list
+	if len(symbols) > 0 {
+		s.redefines[file] = symbols
+	}
 	s.mu.Unlock()
 	return list
 }
@@ -66,19 +71,19 @@ func (s *scanner) prefetch(files []string) {
 	wg.Wait()
 }
 
-func (s *scanner) read(file string) []include {
+func (s *scanner) read(file string) (list []include, symbols []string) {
 	info, err := fs.Stat(s.fsys, file)
 	if err != nil || info.IsDir() || info.Size() > maxSource {
-		return nil
+		return nil, nil
 	}
 	data, err := fs.ReadFile(s.fsys, file)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	if strings.HasSuffix(file, ".rs") {
-		return rustModules(file, data)
+		return rustModules(file, data), nil
 	}
-	return scanIncludes(data)
+	return scanIncludes(data), redefines(data)
 }
 
 var wordInclude = []byte("include")

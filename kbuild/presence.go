@@ -52,6 +52,8 @@ type Presence struct {
 	// Why is the chain that proves the state: for a file that is compiled from the root's
 	// Makefile down to it, for one that is not the condition that fails.
 	Why []Step `json:"why,omitempty"`
+	// Lines are set where the question was about some lines of the file alone.
+	Lines *Span `json:"lines,omitempty"`
 }
 
 // OnlyModules says that the code is compiled, but into modules alone: a host has it only

@@ -19,7 +19,8 @@
 //   - a fix that was taken back: the distribution's changelog names the CVE or the fix's
 //     subject, the patch stack refers to the fix's commit, or the fix's change is found in
 //     the sources (fixed)
-//   - the configuration leaves out all code that the record names (not_compiled)
+//   - the configuration leaves out all code that the record names, or, by #if and #ifdef,
+//     every line that its fix changes (not_compiled)
 //   - the code is in modules alone, none of which the host has loaded (not_loaded)
 //
 // Otherwise it is affected. Where the evidence contradicts itself or is not enough, it is

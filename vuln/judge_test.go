@@ -3,6 +3,7 @@ package vuln_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,6 +82,18 @@ func build(file string) kbuild.Presence {
 	return p
 }
 
+// changes has a line in each of some files, and is incomplete with one without a name.
+func changes(files ...string) func(*feed.Record) ([]kbuild.Presence, bool) {
+	return func(*feed.Record) (list []kbuild.Presence, complete bool) {
+		for _, f := range files {
+			p := build(f)
+			p.Lines = &kbuild.Span{First: 3, Last: 4}
+			list = append(list, p)
+		}
+		return list, !slices.Contains(files, "")
+	}
+}
+
 // idle has one folder of which nothing is built.
 func idle(dir string) bool { return dir == "fs/x" }
 
@@ -117,6 +130,11 @@ func TestJudge(t *testing.T) {
 		{"loaded", in, "module.c", vuln.Kernel{Presence: build, Modules: loaded("a/m.ko")}, "affected range build module"},
 		{"in a module and in vmlinux", in, "both.c", vuln.Kernel{Presence: build, Modules: loaded("x")}, "affected range build"},
 		{"in a module, and unknown", in, "module.c unknown.c", vuln.Kernel{Presence: build, Modules: loaded("x")}, "affected range build build"},
+		{"every line of the fix is left out", in, "in.c", vuln.Kernel{Presence: build, Lines: changes("off.c", "off.h")}, "not_compiled range build lines lines"},
+		{"every line of the fix is left out, of a file that is not known", in, "unknown.c", vuln.Kernel{Presence: build, Lines: changes("off.c")}, "not_compiled range build lines"},
+		{"a line of the fix is compiled", in, "in.c", vuln.Kernel{Presence: build, Lines: changes("off.c", "in.c")}, "affected range build"},
+		{"a line of the fix is not known", in, "in.c", vuln.Kernel{Presence: build, Lines: changes("off.c", "unknown.c")}, "affected range build"},
+		{"a line of the fix was not found", in, "in.c", vuln.Kernel{Presence: build, Lines: changes("off.c", "")}, "affected range build"},
 		{"without knowing the modules", in, "module.c", vuln.Kernel{Presence: build}, "affected range build"},
 		{"claimed", in, "in.c", vuln.Kernel{Claims: []vuln.Claims{claims{kind: vuln.EvidenceChangelog}}}, "fixed range changelog"},
 		{"taken out again", in, "in.c", vuln.Kernel{Claims: []vuln.Claims{claims{kind: vuln.EvidenceRevert}}}, "affected range revert"},

@@ -16,6 +16,10 @@ type Kernel struct {
 	// Presence says whether a source file is in the build. It is nil where the
 	// configuration or the tree is not known.
 	Presence func(file string) kbuild.Presence
+	// Lines gives where the lines that a record's fix changes are in the build: one for each
+	// change of it, and complete only where all of them were found in the sources. It is
+	// nil where the build, the sources or the fixes are not at hand.
+	Lines func(r *feed.Record) (changes []kbuild.Presence, complete bool)
 	// Idle says whether the tree has a folder of which nothing, below it either, is in the
 	// build. It may be nil.
 	Idle func(dir string) bool

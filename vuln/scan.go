@@ -108,6 +108,7 @@ func (j *judgement) decide() {
 	switch {
 	case j.byFix():
 	case j.byBuild():
+	case j.byLines():
 	case j.byModules():
 	}
 }
@@ -243,7 +244,7 @@ func (j *judgement) byBuild() bool {
 	if j.k.Presence == nil {
 		return false
 	}
-	files := code(j.r.Files)
+	files := Code(j.r.Files)
 	if len(files) == 0 {
 		if len(j.r.Files) > 0 {
 			j.says(Evidence{Kind: EvidenceBuild, Says: "names no file that is compiled: the configuration cannot tell"})
@@ -286,12 +287,44 @@ func (j *judgement) byBuild() bool {
 		return true
 	case compiled == 0:
 		j.Verdict.Verdict = Undetermined
+		j.byLines()
 		return true
 	case compiled+out == len(files) && modules:
 		slices.Sort(targets)
 		j.Modules = slices.Compact(targets)
 	}
 	return false
+}
+
+// byLines asks whether the configuration leaves out every line that the fix changes: with
+// the fix and without it, the same is compiled.
+func (j *judgement) byLines() bool {
+	if j.k.Lines == nil {
+		return false
+	}
+	changes, complete := j.k.Lines(j.r)
+	if !complete || slices.ContainsFunc(changes, func(p kbuild.Presence) bool { return p.State != kbuild.NotCompiled }) {
+		return false
+	}
+	for _, p := range changes {
+		j.says(Evidence{Kind: EvidenceLines, Says: lines(p) + " is what the fix changes, and not compiled" + because(p), Presence: &p})
+	}
+	j.Verdict.Verdict, j.Modules = NotCompiled, nil
+	return true
+}
+
+// lines names a stretch of lines.
+func lines(p kbuild.Presence) string {
+	switch s := p.Lines; {
+	case s == nil:
+		return p.Path
+	case s.Last < s.First:
+		return fmt.Sprintf("%s before line %d", p.Path, s.First)
+	case s.Last == s.First:
+		return fmt.Sprintf("%s line %d", p.Path, s.First)
+	default:
+		return fmt.Sprintf("%s lines %d-%d", p.Path, s.First, s.Last)
+	}
 }
 
 // idle gives the folder of which nothing is in the build, for a file that the tree does not
@@ -333,10 +366,10 @@ func (j *judgement) byModules() bool {
 	return true
 }
 
-// code returns the files that hold code of the kernel. Documentation, tests and tools
+// Code returns the files that hold code of the kernel. Documentation, tests and tools
 // that run beside it cannot make it vulnerable; a Kconfig or Makefile can, by what it
 // compiles, so that it keeps a verdict from being a dismissal.
-func code(files []string) (list []string) {
+func Code(files []string) (list []string) {
 	for _, f := range files {
 		switch {
 		case strings.HasPrefix(f, "Documentation/"), strings.HasPrefix(f, "tools/testing/"), strings.HasPrefix(f, "samples/"), path.Base(f) == "MAINTAINERS":

@@ -75,6 +75,7 @@ const (
 	EvidenceRevert    = "revert"    // a fix was taken, and taken out again
 	EvidenceContent   = "content"   // the sources have, or have not, the fix's change
 	EvidenceBuild     = "build"     // the build has, or has not, the code of a file
+	EvidenceLines     = "lines"     // the build has not the lines that the fix changes
 	EvidenceModule    = "module"    // the state of a module on the host
 )
 

@@ -29,10 +29,12 @@ run: a $(shell) in a Makefile is an unknown, and what depends on it is left out.
 
 --why says of single files whether their code is in the build, in which module, and
 which Makefile lines and symbols decide that. A header or an included .c file is in
-the build if a compiled file reaches it through #include. The exit code is 1 where
-the answer for one of them is not "compiled".`,
+the build if a compiled file reaches it through #include. Of lines, as FILE:10-20, it
+says whether #if and #ifdef leave them to the compiler. The exit code is 1 where the
+answer for one of them is not "compiled".`,
 		Example: `  ringside config sources linux-6.1 --config /boot/config-6.1.0-25-amd64
   ringside config sources linux-6.1 --config .config --why fs/smb/server/smb2pdu.c
+  ringside config sources linux-6.1 --config .config --why kernel/fork.c:2420-2431
   ringside config sources linux-6.1 --config .config --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -48,6 +50,9 @@ the answer for one of them is not "compiled".`,
 				compiled := true
 				for _, f := range why {
 					p := b.Presence(f)
+					if file, lines, ok := kbuild.CutLines(f); ok {
+						p = b.Lines(file, lines)
+					}
 					compiled = compiled && p.State == kbuild.Compiled
 					doc.Files = append(doc.Files, p)
 				}
@@ -74,7 +79,7 @@ the answer for one of them is not "compiled".`,
 	out.flags(c, false)
 	c.Flags().StringVar(&config, "config", "", "`FILE` of the configuration, plain or gzipped, or -")
 	c.Flags().StringVar(&arch, "arch", "", "`ARCH` as a folder of arch/ is named; the configuration says it as a rule")
-	c.Flags().StringArrayVar(&why, "why", nil, "say of `PATH` in the tree whether and why it is compiled (can be repeated)")
+	c.Flags().StringArrayVar(&why, "why", nil, "say of `PATH[:LINES]` in the tree whether and why it is compiled (can be repeated)")
 	c.Flags().BoolVar(&all, "all", false, "with boot code and other images that are not vmlinux, a module or a vDSO")
 	return c
 }

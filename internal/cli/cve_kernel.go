@@ -34,7 +34,8 @@ type kernelFlags struct {
 	modprobe           []string
 	aliases            string
 
-	file *dotconfig.File // what config says
+	file  *dotconfig.File // what config says
+	build *kbuild.Build   // what tree builds under it
 }
 
 func (k *kernelFlags) flags(c *cobra.Command) {
@@ -281,6 +282,7 @@ func (k *kernelFlags) readBuild(_ context.Context, out *vuln.Kernel) error {
 	if err != nil {
 		return usagef("%s: %w", k.tree, err)
 	}
+	k.build = build
 	out.Presence, out.Idle = build.Presence, build.Idle
 	out.Inputs["tree"] = out.Base.String()
 	out.Inputs["arch"] = build.Arch

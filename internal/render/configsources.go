@@ -51,7 +51,11 @@ func ConfigPresence(w io.Writer, files []kbuild.Presence, st Style) error {
 		if len(f.Targets) > 0 {
 			into = " into " + someOf(f.Targets, 6)
 		}
-		p.line("%s: %s%s", p.s.paint(strong, f.Path), stateWords[f.State], into)
+		path := f.Path
+		if f.Lines != nil {
+			path = fmt.Sprintf("%s:%d-%d", path, f.Lines.First, f.Lines.Last)
+		}
+		p.line("%s: %s%s", p.s.paint(strong, path), stateWords[f.State], into)
 		for _, r := range f.Why {
 			place := r.File
 			if r.Line > 0 {

@@ -63,7 +63,8 @@ var rooms = []struct {
 	{"kconfig/hardening", []string{"kconfig", "kconfig/dotconfig", "kconfig/export"}},
 	{"kconfig/baseline", []string{"kconfig", "kconfig/hardening", "kconfig/export"}},
 	{"kbuild/gmake", nil},
-	{"kbuild", []string{"kconfig/dotconfig", "kbuild/gmake"}},
+	{"kbuild/cpp", nil},
+	{"kbuild", []string{"kconfig/dotconfig", "kbuild/gmake", "kbuild/cpp"}},
 	{"inventory", []string{"kbuild"}},
 	{"patch/diff", nil},
 	{"patch/present", []string{"patch/diff"}},
@@ -88,7 +89,7 @@ var rooms = []struct {
 	{"vuln/changelog", []string{"vuln", "vuln/feed"}},
 	{"vuln/commitref", []string{"vuln", "vuln/feed"}},
 	{"vuln/modules", []string{"vuln"}},
-	{"vuln/content", []string{"vuln", "vuln/commitref", "vuln/feed", "vuln/ranges", "patch/diff", "patch/present"}},
+	{"vuln/content", []string{"kbuild", "vuln", "vuln/commitref", "vuln/feed", "vuln/ranges", "patch/diff", "patch/present"}},
 	{"vuln/sla", []string{"vuln", "vuln/feed", "vuln/severity"}},
 	{"vuln/vex", []string{"vuln", "vuln/ranges", "kbuild"}},
 	{"vuln/reconcile", []string{"vuln", "vuln/feed", "vuln/ranges"}},
@@ -124,6 +125,7 @@ var rooms = []struct {
 	{"cmd/ringside", []string{"internal/cli"}},
 
 	// Measurements.
+	{"bench/fixlines", []string{"kbuild", "kconfig/dotconfig", "vuln", "vuln/content", "vuln/feed", "vuln/ranges"}},
 	{"bench/fixcontent", []string{"patch/diff", "patch/present"}},
 	{"bench/conformance/crashlog", []string{"crash"}},
 	{"bench/conformance/similar", []string{"crash", "similar"}},

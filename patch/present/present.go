@@ -46,7 +46,15 @@ type Change struct {
 	// Context is how many lines around it fit on each side, -1 where the added lines
 	// alone were found.
 	Context int
-	Why     string
+	// Begin and Count are the changed lines as the tree has them, without context: those
+	// that are added where it is Fixed, those that are removed where it is not. Count is 0
+	// where the tree has nothing of them, and the change is before Begin.
+	Begin, Count int
+	// Places is at how many places of the file the lines could be.
+	Places int
+	// Directive says that a changed line is one of the preprocessor.
+	Directive bool
+	Why       string
 
 	weight int // characters that it adds or removes
 }
@@ -293,7 +301,7 @@ func groups(h *diff.Hunk) []group {
 
 // find looks for the change with as much context as fits.
 func (g *group) find(s *source) Change {
-	c := Change{Hunk: g.hunk, weight: g.weight}
+	c := Change{Hunk: g.hunk, Directive: g.directive(), weight: g.weight}
 	for n := maxContext; n >= 1; n-- {
 		before, after := g.before[max(0, len(g.before)-n):], g.after[:min(n, len(g.after))]
 		if len(before) < n && len(after) < n && n > 1 {
@@ -313,9 +321,11 @@ func (g *group) find(s *source) Change {
 	post, pre := s.find(g.added), s.find(g.removed)
 	switch {
 	case len(post) > 0 && telling(g.added) && len(pre) == 0:
-		c.State, c.Line, c.Why = Fixed, post[0]+1, "the lines that it adds are here, in one piece"
+		c.State, c.Why = Fixed, "the lines that it adds are here, in one piece"
+		c.at(post, post[0], 0, len(g.added))
 	case len(pre) > 0 && telling(g.removed) && len(post) == 0:
-		c.State, c.Line, c.Why = Unfixed, pre[0]+1, "the lines that it removes are here, in one piece"
+		c.State, c.Why = Unfixed, "the lines that it removes are here, in one piece"
+		c.at(pre, pre[0], 0, len(g.removed))
 	default:
 		c.Why = "neither what it adds nor what it removes is here in one piece"
 	}
@@ -340,19 +350,38 @@ func (g *group) decide(c *Change, s *source, before, after []string, n int) bool
 		if len(g.added) == 0 && !telling(slices.Concat(before, after)) {
 			return false // braces that lie together say nothing
 		}
-		c.State, c.Line, c.Why = Fixed, nearest(post, g.start)+1, "what it makes of these lines is here"
+		c.State, c.Why = Fixed, "what it makes of these lines is here"
+		c.at(post, nearest(post, g.start), len(before), len(g.added))
 		return true
 	case len(pre) > 0 && len(post) == 0:
 		if len(g.removed) == 0 && !telling(slices.Concat(before, after)) {
 			return false
 		}
-		c.State, c.Line, c.Why = Unfixed, nearest(pre, g.start)+1, "these lines are as before it"
+		c.State, c.Why = Unfixed, "these lines are as before it"
+		c.at(pre, nearest(pre, g.start), len(before), len(g.removed))
 		return true
 	case len(pre) > 0 && len(post) > 0:
 		// Both are there, as where the same is done in several places.
 		p, q := nearest(pre, g.start), nearest(post, g.start)
 		c.State, c.Line, c.Why = Unknown, min(p, q)+1, "the lines before and after it are both here"
 		return n == 1
+	}
+	return false
+}
+
+// at notes where a sequence of lines was found, of which the changed ones begin after some
+// of context.
+func (c *Change) at(places []int, place, context, count int) {
+	c.Line, c.Places = place+1, len(places)
+	c.Begin, c.Count = place+context+1, count
+}
+
+// directive tells whether a changed line is one of the preprocessor, or may be.
+func (g *group) directive() bool {
+	for _, l := range slices.Concat(g.removed, g.added) {
+		if strings.HasPrefix(l, "#") || strings.HasPrefix(l, "/*") && strings.Contains(l, "#") {
+			return true
+		}
 	}
 	return false
 }

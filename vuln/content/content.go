@@ -141,37 +141,51 @@ func (f *Fixes) of(r *feed.Record, base ranges.Version) *fix {
 	return nil
 }
 
-// In returns what tells whether the fix of a record is in a tree, for vuln.Kernel. It is
-// not for several goroutines.
-func (f *Fixes) In(tree fs.FS, base ranges.Span) func(r *feed.Record) vuln.Content {
-	finder := present.New(tree)
-	return func(r *feed.Record) vuln.Content {
-		x := f.of(r, base.To)
-		if x == nil {
-			return vuln.Content{}
-		}
-		c := vuln.Content{Evidence: vuln.Evidence{Kind: vuln.EvidenceContent, Source: x.name}}
-		if !x.parsed {
-			x.files, x.err = diff.Parse(x.text)
-			x.parsed, x.text = true, ""
-		}
-		if len(x.files) == 0 {
-			return c
-		}
-		res, err := finder.Check(x.files, only(x.files, r.Files))
-		if err != nil {
-			return c
-		}
-		switch res.State {
-		case present.Fixed:
-			c.State = vuln.ContentFixed
-			c.Evidence.Says = "the sources have the fix's change" + where(res, present.Fixed)
-		case present.Unfixed:
-			c.State = vuln.ContentUnfixed
-			c.Evidence.Says = "the sources are as before the fix" + where(res, present.Unfixed)
-		}
+// A Searcher looks for fixes in one tree. It is not for several goroutines.
+type Searcher struct {
+	fixes  *Fixes
+	base   ranges.Span
+	finder *present.Finder
+}
+
+// In prepares looking for the fixes in a tree.
+func (f *Fixes) In(tree fs.FS, base ranges.Span) *Searcher {
+	return &Searcher{fixes: f, base: base, finder: present.New(tree)}
+}
+
+// Content tells whether the fix of a record is in the tree, for vuln.Kernel.
+func (s *Searcher) Content(r *feed.Record) vuln.Content {
+	x := s.fixes.of(r, s.base.To)
+	if x == nil {
+		return vuln.Content{}
+	}
+	c := vuln.Content{Evidence: vuln.Evidence{Kind: vuln.EvidenceContent, Source: x.name}}
+	files := x.parse()
+	if len(files) == 0 {
 		return c
 	}
+	res, err := s.finder.Check(files, only(files, r.Files))
+	if err != nil {
+		return c
+	}
+	switch res.State {
+	case present.Fixed:
+		c.State = vuln.ContentFixed
+		c.Evidence.Says = "the sources have the fix's change" + where(res, present.Fixed)
+	case present.Unfixed:
+		c.State = vuln.ContentUnfixed
+		c.Evidence.Says = "the sources are as before the fix" + where(res, present.Unfixed)
+	}
+	return c
+}
+
+// parse gives the diff's files.
+func (x *fix) parse() []diff.File {
+	if !x.parsed {
+		x.files, x.err = diff.Parse(x.text)
+		x.parsed, x.text = true, ""
+	}
+	return x.files
 }
 
 // only restricts a diff to the files that a record names, since a squashed update has

@@ -1,9 +1,12 @@
 package content_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/fstest"
 
+	"ringside/kbuild"
 	"ringside/vuln"
 	"ringside/vuln/content"
 	"ringside/vuln/feed"
@@ -72,9 +75,60 @@ func TestIn(t *testing.T) {
 		{"something else", "int x;\n", "966cb76fb2857a4242cab6ea2ea17acf818a3da7", vuln.ContentUnknown},
 	} {
 		tree := fstest.MapFS{"fs/hfs/bnode.c": {Data: []byte(tt.text)}, "fs/other.c": {Data: []byte(other)}}
-		got := fixes.In(tree, base)(record(tt.commit))
+		got := fixes.In(tree, base).Content(record(tt.commit))
 		if got.State != tt.want || (got.State != vuln.ContentUnknown && got.Evidence.Says == "") {
 			t.Errorf("%s: %d %+v, want %d", tt.name, got.State, got.Evidence, tt.want)
+		}
+	}
+}
+
+// The lines that a fix changes are asked about where all of them were found.
+func TestLines(t *testing.T) {
+	const id = "671c3fcc2ad31c1311ea6414382a2d95104ae1b9"
+	both := []string{"fs/hfs/bnode.c", "fs/other.c", "Documentation/hfs.rst"}
+	gone := kbuild.Presence{Path: "fs/other.c", State: kbuild.NotCompiled}
+	for _, tt := range []struct {
+		name, hfs, other, patch, commit string
+		files                           []string
+		want                            string
+	}{
+		{"before the fix", before, other, patch, id, both, "fs/hfs/bnode.c 3-3, fs/other.c"},
+		{"after it", after, other, patch, id, both, "fs/hfs/bnode.c 3-5, fs/other.c"},
+		{"the record knows of more", before, other, patch, id, []string{"fs/hfs/bnode.c", "fs/hfs/new.c"}, "incomplete"},
+		{"twice in the file", before + before, other, patch, id, both, "incomplete"},
+		{"not found", "int x;\n", other, patch, id, both, "incomplete"},
+		{"a file is absent", before, "", patch, id, both, "incomplete"},
+		{"a fix is not at hand", before, other, patch, "0123456789ab", both, "incomplete"},
+		{"a Makefile, too", before, other, patch + "diff --git a/fs/Makefile b/fs/Makefile\n--- a/fs/Makefile\n+++ b/fs/Makefile\n@@ -1 +1 @@\n-a\n+b\n", id, both, "incomplete"},
+		{"a directive", before, other, strings.Replace(patch, "+	u64", "+#ifdef X\n+	u64", 1), id, both, "incomplete"},
+	} {
+		tree := fstest.MapFS{"fs/hfs/bnode.c": {Data: []byte(tt.hfs)}}
+		if tt.other != "" {
+			tree["fs/other.c"] = &fstest.MapFile{Data: []byte(tt.other)}
+		}
+		var fixes content.Fixes
+		if err := fixes.Add("0001.patch", tt.patch); err != nil {
+			t.Fatal(err)
+		}
+		r := &feed.Record{ID: "CVE-2026-0001", Files: tt.files, Sources: []feed.Source{{Kind: feed.Dyad, Pairs: []ranges.Pair{{Fix: 6<<48 | 1<<32 | 180, FixCommit: tt.commit}}}}}
+		list, complete := fixes.In(tree, ranges.Exactly(6<<48|1<<32|176)).Lines(func(file string, s kbuild.Span) kbuild.Presence {
+			if file == gone.Path {
+				return gone
+			}
+			return kbuild.Presence{Path: file, Lines: &s}
+		})(r)
+		var got []string
+		for _, p := range list {
+			if p.Lines != nil {
+				p.Path = fmt.Sprintf("%s %d-%d", p.Path, p.Lines.First, p.Lines.Last)
+			}
+			got = append(got, p.Path)
+		}
+		if !complete {
+			got = []string{"incomplete"}
+		}
+		if s := strings.Join(got, ", "); s != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, s, tt.want)
 		}
 	}
 }
@@ -100,6 +154,6 @@ func FuzzFixes(f *testing.F) {
 		if fixes.Add(name, text) != nil {
 			return
 		}
-		fixes.In(tree, ranges.Exactly(6<<48|1<<32))(r)
+		fixes.In(tree, ranges.Exactly(6<<48|1<<32)).Content(r)
 	})
 }

@@ -10,6 +10,7 @@ package vex
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,7 +102,8 @@ func statusOf(v *vuln.Verdict) status {
 
 // Justified says whether the evidence proves that the code is not in the kernel: nothing
 // that introduces the flaw is in its version and nothing disputes that, or the build
-// compiles none of the files that hold it, each with the chain of conditions.
+// compiles none of the files that hold it, or of the lines that the fix changes, each with
+// the chain of conditions.
 func Justified(v *vuln.Verdict) bool {
 	switch v.Verdict {
 	case vuln.NotInRange:
@@ -112,9 +114,14 @@ func Justified(v *vuln.Verdict) bool {
 		}
 		return v.Range == ranges.NotIntroduced
 	case vuln.NotCompiled:
+		// Where lines are the evidence, their files may be compiled.
+		kind := vuln.EvidenceBuild
+		if slices.ContainsFunc(v.Evidence, func(e vuln.Evidence) bool { return e.Kind == vuln.EvidenceLines }) {
+			kind = vuln.EvidenceLines
+		}
 		proved := 0
 		for _, e := range v.Evidence {
-			if e.Kind != vuln.EvidenceBuild {
+			if e.Kind != kind {
 				continue
 			}
 			if e.Presence == nil || e.Presence.State != kbuild.NotCompiled || len(e.Presence.Why) == 0 {
