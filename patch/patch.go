@@ -45,7 +45,12 @@ type Patch struct {
 	Body     string
 	Notes    string
 	Trailers []Trailer
-	Origin   Origin
+	// Headers are the fields before the message that are neither author, date nor
+	// subject: a mail's Message-ID and lists, Debian's and SUSE's own.
+	Headers []Trailer
+	Origin  Origin
+	// Reverse says that the series takes the patch back (quilt's -R).
+	Reverse bool
 
 	Files []diff.File
 	// Problems are what could not be read. The rest is whole.
@@ -79,6 +84,16 @@ type Trailer struct {
 // Is tells whether the trailer has this key; case does not count.
 func (t Trailer) Is(key string) bool { return strings.EqualFold(t.Key, key) }
 
+// Header gives the first of the fields before the message that has this key, or "".
+func (p *Patch) Header(key string) string {
+	for _, h := range p.Headers {
+		if h.Is(key) {
+			return h.Value
+		}
+	}
+	return ""
+}
+
 // Values gives what trailers with this key say, in their order.
 func (p *Patch) Values(key string) []string {
 	var out []string
@@ -99,6 +114,8 @@ type Origin struct {
 	// Release is where upstream first has it, as the patch or its name says ("v6.5");
 	// empty if nothing says so.
 	Release string
+	// Reverts are the commits that it says to take back.
+	Reverts []string
 	// Tree and Link say where else it can be found: a maintainer's tree, a mail.
 	Tree string
 	Link string
@@ -175,8 +192,12 @@ func (p *Patch) Paths() []string {
 
 // A Stack is an ordered set of patches on a base.
 type Stack struct {
-	Name    string
+	Name string
+	// Base is the commit that the stack's files say it applies to; empty if they say none.
+	Base    string
 	Patches []*Patch
+	// Covers are what introduces a series ("[PATCH 0/7]"): messages without a diff.
+	Covers []*Patch
 	// Problems are what belongs to no patch: a series that names a file that is not
 	// there, a mail without a diff.
 	Problems []StackProblem

@@ -46,6 +46,7 @@ var published = []Published{
 	{"cve-reconcile.v1.json", render.CVEReconcileSchemaID, "ringside cve reconcile --json", reflect.TypeFor[render.CVEReconciled]()},
 	{"cve-sla.v1.json", render.CVESLASchemaID, "ringside cve sla --json", reflect.TypeFor[render.CVESLA]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
+	{"patch-show.v1.json", render.PatchShowSchemaID, "ringside patch show --json", reflect.TypeFor[render.PatchShow]()},
 	{"probe-doctor.v1.json", render.ProbeDoctorSchemaID, "ringside probe doctor --json", reflect.TypeFor[render.ProbeDoctor]()},
 	{"probe-recipes.v1.json", render.ProbeRecipesSchemaID, "ringside probe list --json", reflect.TypeFor[render.ProbeRecipes]()},
 	{"probe-report.v1.json", render.ProbeReportSchemaID, "ringside probe run --json", reflect.TypeFor[render.ProbeReport]()},

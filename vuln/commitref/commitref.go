@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 
+	"ringside/patch/origin"
 	"ringside/vuln"
 	"ringside/vuln/feed"
 )
@@ -36,24 +37,24 @@ type mention struct {
 	line   int
 }
 
-const hex = `([0-9a-f]{12,40})`
-
-// origins are the lines that say where a change comes from.
-var origins = []*regexp.Regexp{
+// logs are the lines of logs that name a commit.
+var logs = []*regexp.Regexp{
 	regexp.MustCompile(`^(?:commit|From) ([0-9a-f]{40})\b`),
 	regexp.MustCompile(`^([0-9a-f]{12,40}) \S`), // git log --oneline
-	regexp.MustCompile(`(?i)^\s*\[?\s*(?:upstream )?commit ` + hex + ` upstream\b`),
-	regexp.MustCompile(`(?i)^\s*\[\s*upstream commit ` + hex + `\s*\]`),
-	regexp.MustCompile(`(?i)^\s*\(?\s*(?:cherry[- ]picked|backported) from (?:upstream )?commit ` + hex),
-	regexp.MustCompile(`(?i)^\s*(?:upstream[-_ ]commit|git-commit|upstream status|upstream):? .*?\b` + hex + `\b`),
-	regexp.MustCompile(`(?i)^\s*(?:upstream-commit|git-commit|commit): ` + hex),
-	regexp.MustCompile(`(?i)^\s*origin: (?:upstream|backport), .*?(?:/linus/|/stable/c/|[?&;]id=|/c/|/commit/)` + hex),
 }
 
-var (
-	reverts = regexp.MustCompile(`(?i)^\s*this reverts (?:upstream )?commit ` + hex)
-	heading = regexp.MustCompile(`^Subject: (?:\[[^\]]*\] ?)*(\S.*)`)
-)
+var heading = regexp.MustCompile(`^Subject: (?:\[[^\]]*\] ?)*(\S.*)`)
+
+// named gives the commit that a line says the change is, or comes from.
+func named(line string) (id string, ok bool) {
+	for _, re := range logs {
+		if m := re.FindStringSubmatch(line); m != nil {
+			return m[1], true
+		}
+	}
+	id, _, ok = origin.Commit(line)
+	return id, ok && len(id) >= 12
+}
 
 // Read adds what one file says.
 func (s *Set) Read(name string, r io.Reader) error {
@@ -88,22 +89,20 @@ func (s *Set) line(line, name string, n int) {
 	if !strings.ContainsAny(line, "0123456789abcdef") {
 		return
 	}
-	if m := reverts.FindStringSubmatch(line); m != nil {
-		s.reverted[m[1][:12]] = true
+	if id, ok := origin.Reverts(line); ok && len(id) >= 12 {
+		s.reverted[id[:12]] = true
 		return
 	}
-	for _, re := range origins {
-		if m := re.FindStringSubmatch(line); m != nil {
-			id := m[1]
-			if _, ok := s.commits[id[:12]]; !ok {
-				text := strings.TrimSpace(line)
-				if len(text) > 200 {
-					text = text[:200]
-				}
-				s.commits[id[:12]] = mention{id: id, text: text, source: name, line: n}
-			}
-			return
+	id, ok := named(line)
+	if !ok {
+		return
+	}
+	if _, ok := s.commits[id[:12]]; !ok {
+		text := strings.TrimSpace(line)
+		if len(text) > 200 {
+			text = text[:200]
 		}
+		s.commits[id[:12]] = mention{id: id, text: text, source: name, line: n}
 	}
 }
 
@@ -113,11 +112,8 @@ func Of(text string) (commits []string) {
 		if len(line) > maxLine || !strings.ContainsAny(line, "0123456789abcdef") {
 			continue
 		}
-		for _, re := range origins {
-			if m := re.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
-				commits = append(commits, m[1])
-				break
-			}
+		if id, ok := named(strings.TrimRight(line, "\r\n")); ok {
+			commits = append(commits, id)
 		}
 	}
 	return commits
