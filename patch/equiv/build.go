@@ -172,7 +172,7 @@ func appendStrings(b []byte, list []string) []byte {
 }
 
 func encodeDoc(b []byte, d *Doc) []byte {
-	for _, s := range []string{d.Name, d.Subject, d.Author, d.Release} {
+	for _, s := range []string{d.Name, d.Subject, d.Author} {
 		b = appendString(b, s)
 	}
 	var when int64
@@ -180,7 +180,7 @@ func encodeDoc(b []byte, d *Doc) []byte {
 		when = d.Date.Unix()
 	}
 	b = binary.AppendVarint(b, when)
-	for _, list := range [][]string{d.Paths, d.Upstream, d.Fixes, d.Reverts, d.Functions} {
+	for _, list := range [][]string{d.Releases, d.Paths, d.Upstream, d.Fixes, d.Reverts, d.Functions} {
 		b = appendStrings(b, list)
 	}
 	b = binary.AppendUvarint(b, uint64(d.Print.Total))

@@ -30,9 +30,10 @@ type Doc struct {
 	Subject string
 	Author  string // the address
 	Date    time.Time
-	// Release is the first release that has it, where that is known ("v6.5").
-	Release string
-	Paths   []string // sorted
+	// Releases are the first ones that have it, one for each branch that is known of
+	// ("v6.7", "v6.6.12").
+	Releases []string
+	Paths    []string // sorted
 	// Upstream are the commits that it says it was taken from; Fixes those that it says
 	// it mends; Reverts those that it takes back. As they are written.
 	Upstream []string

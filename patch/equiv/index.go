@@ -180,13 +180,13 @@ func (x *Index) doc(i uint32) (Doc, float64, error) {
 	}
 	d := decoder{b: b}
 	var out Doc
-	for _, to := range []*string{&out.Name, &out.Subject, &out.Author, &out.Release} {
+	for _, to := range []*string{&out.Name, &out.Subject, &out.Author} {
 		*to = d.string()
 	}
 	if when := d.varint(); when != 0 {
 		out.Date = time.Unix(when, 0).UTC()
 	}
-	for _, to := range []*[]string{&out.Paths, &out.Upstream, &out.Fixes, &out.Reverts, &out.Functions} {
+	for _, to := range []*[]string{&out.Releases, &out.Paths, &out.Upstream, &out.Fixes, &out.Reverts, &out.Functions} {
 		*to = d.strings()
 	}
 	out.Print.Total = int(d.uvarint())

@@ -10,8 +10,22 @@ import (
 )
 
 // FromDiff makes the print of a change that is there as a diff. Files that could not be
-// read, and binary ones, are not in it.
+// read, and binary ones, are not in it. A change that only moves lines, or changes blanks,
+// has the print of the lines that its diff shows: it finds other diffs of the same, but
+// not what was made out of contents.
 func FromDiff(files []diff.File) Print {
+	if p := fromDiff(files, 0); !p.Empty() {
+		return p
+	}
+	return fromDiff(files, movedSalt)
+}
+
+// movedSalt keeps the lines that only move from being taken for added or removed ones.
+const movedSalt = 0x6d6f766564
+
+// fromDiff counts lines; with a salt those that are added and those that are removed do not
+// cancel each other.
+func fromDiff(files []diff.File, salt uint64) Print {
 	var n net
 	for i := range files {
 		if files[i].Err != nil {
@@ -26,8 +40,10 @@ func FromDiff(files []diff.File) Print {
 				case '-':
 					by = -1
 				}
-				if hash, ok := lineHash(l.Text); ok {
+				if hash, ok := lineHash(l.Text); ok && salt == 0 {
 					n.add(hash, by)
+				} else if ok {
+					n.add(mix(hash^salt*uint64(2+by)), 1)
 				}
 			}
 		}
@@ -38,8 +54,11 @@ func FromDiff(files []diff.File) Print {
 // FromPatch makes a Doc of a patch.
 func FromPatch(p *patch.Patch) Doc {
 	d := Doc{
-		Name: p.Name, Subject: p.Subject, Author: p.Author.Email, Date: p.Date, Release: p.Origin.Release,
+		Name: p.Name, Subject: p.Subject, Author: p.Author.Email, Date: p.Date,
 		Paths: p.Paths(), Upstream: slices.Clone(p.Origin.Commits), Print: FromDiff(p.Files),
+	}
+	if p.Origin.Release != "" {
+		d.Releases = []string{p.Origin.Release}
 	}
 	d.Fixes, d.Reverts = References(p.Body)
 	d.Words = MessageWords(p.Subject + "\n" + p.Body)

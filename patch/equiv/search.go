@@ -271,10 +271,10 @@ func (s *search) kind(m *Match) bool {
 		m.Kind = Identical
 	case m.Score >= equalScore:
 		m.Kind = Equal
+	case !known && max(m.Inside, m.Around) >= partShare && min(m.Inside, m.Around) < modifiedScore && m.Common >= partLines:
+		m.Kind = Part
 	case m.Score >= modifiedScore, known && m.Score >= knownScore:
 		m.Kind = Modified
-	case max(m.Inside, m.Around) >= partShare && m.Common >= partLines:
-		m.Kind = Part
 	case slices.Contains(m.Because, "said to come from it"):
 		m.Kind = Said
 	case known:

@@ -164,7 +164,9 @@ func (w *worker) doc(job work, d *equiv.Doc) (lost int, err error) {
 	c := job.commit
 	*d = equiv.Doc{Name: c.ID.String(), Subject: c.Subject(), Author: c.Author.Email, Date: c.Author.When}
 	if w.o.Releases != nil {
-		d.Release = w.o.Releases(c.ID)
+		if v := w.o.Releases(c.ID); v != "" {
+			d.Releases = []string{v}
+		}
 	}
 	var parent gitrepo.ID
 	if len(c.Parents) > 0 {
