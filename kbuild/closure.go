@@ -103,7 +103,11 @@ type reacher struct {
 	b      *Build
 	c      *closure
 	global []string
+	macros []macroInclude
 }
+
+// A macroInclude is a file that includes what a macro says.
+type macroInclude struct{ file, macro string }
 
 func (b *Build) findClosure() *closure {
 	c := &closure{by: map[string]string{}, users: map[string][]string{}, sure: map[string]bool{}, edges: map[string][]string{}, unfound: map[string][]string{}}
@@ -116,6 +120,8 @@ func (b *Build) findClosure() *closure {
 		}
 	}
 	forced := append([]string{"include/linux/kconfig.h", "include/linux/compiler-version.h", "include/linux/compiler_types.h"}, global.forced...)
+	// What modpost writes and has compiled, one for each module.
+	forced = append(forced, "include/linux/module.h", "include/linux/build-salt.h", "include/linux/elfnote-lto.h", "include/linux/export-internal.h", "include/linux/vermagic.h")
 	for _, sure := range []bool{true, false} {
 		front := slices.Clone(forced)
 		for _, u := range b.Units {
@@ -128,6 +134,7 @@ func (b *Build) findClosure() *closure {
 			front = append(front, u.Inputs...)
 		}
 		r.spread(front, sure)
+		r.given(sure)
 		r.own(sure)
 	}
 	return c
@@ -154,6 +161,31 @@ func (r *reacher) spread(front []string, sure bool) {
 	}
 }
 
+// given follows the includes whose file is a macro's value that who includes the file gives
+// it, as drbd does with <linux/genl_magic_func.h>.
+func (r *reacher) given(sure bool) {
+	done := map[macroInclude]bool{}
+	for len(r.macros) > 0 {
+		m := r.macros[0]
+		r.macros = r.macros[1:]
+		if done[m] {
+			continue
+		}
+		done[m] = true
+		var news []string
+		for _, user := range r.c.users[m.file] {
+			for _, inc := range r.b.tree.includes.valuesOf(user, m.macro) {
+				for _, p := range r.find(user, inc, r.global) {
+					if r.reached(p, m.file, sure) {
+						news = append(news, p)
+					}
+				}
+			}
+		}
+		r.spread(news, sure)
+	}
+}
+
 // reached notes a file and says whether that is news.
 func (r *reacher) reached(file, by string, sure bool) bool {
 	if by != "" && !slices.Contains(r.c.edges[by], file) {
@@ -172,6 +204,10 @@ func (r *reacher) reached(file, by string, sure bool) bool {
 func (r *reacher) expand(file string, sure bool) []string {
 	var next []string
 	for _, inc := range r.b.tree.includes.includes(file) {
+		if inc.macro {
+			r.macros = append(r.macros, macroInclude{file, inc.name})
+			continue
+		}
 		found := r.find(file, inc, r.global)
 		if len(found) == 0 {
 			if !slices.Contains(r.c.unfound[file], inc.name) {

@@ -20,6 +20,7 @@ const maxSource = 32 << 20
 type include struct {
 	name  string
 	quote bool // looked for next to the file first
+	macro bool // name is a macro's, which may have its value from who includes the file
 }
 
 // scanner reads what files include, whatever #if they stand under, and keeps it.
@@ -112,6 +113,9 @@ func scanIncludes(data []byte) []include {
 			list = append(list, inc)
 		case at > 0 && data[at-1] != '.':
 			macro = true
+			if name := macroName(data[pos:]); name != "" {
+				list = append(list, include{name: name, macro: true})
+			}
 		}
 	}
 	if macro {
@@ -166,6 +170,33 @@ func includeName(rest []byte) (include, bool) {
 		return include{}, false
 	}
 	return include{name: strings.TrimSuffix(string(rest[:j]), `\`), quote: end == '"'}, true
+}
+
+// macroName reads the macro of an #include.
+func macroName(rest []byte) string {
+	rest = bytes.TrimLeft(rest[:min(len(rest), 200)], " \t")
+	n := 0
+	for n < len(rest) && (rest[n] == '_' || rest[n] >= 'A' && rest[n] <= 'Z' || rest[n] >= 'a' && rest[n] <= 'z' || rest[n] >= '0' && rest[n] <= '9') {
+		n++
+	}
+	return string(rest[:n])
+}
+
+// valuesOf gives the files that a source's #define lines have as the value of a macro.
+func (s *scanner) valuesOf(file, macro string) []include {
+	data, err := fs.ReadFile(s.fsys, file)
+	if err != nil || len(data) > maxSource {
+		return nil
+	}
+	var list []include
+	for line := range bytes.Lines(data) {
+		if f := bytes.Fields(line); len(f) >= 3 && bytes.HasSuffix(f[0], []byte("define")) && string(f[1]) == macro {
+			if inc, ok := includeName(f[2]); ok {
+				list = append(list, inc)
+			}
+		}
+	}
+	return list
 }
 
 // definedFiles gives the names of files in a source's #define lines.

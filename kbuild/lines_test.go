@@ -69,3 +69,22 @@ func TestCutLines(t *testing.T) {
 		}
 	}
 }
+
+// A header may include what a macro says that who includes it defines.
+func TestGivenInclude(t *testing.T) {
+	fsys := maps.Clone(small)
+	for name, text := range map[string]string{
+		"init/main.c":               "#define GIVEN_FILE <linux/given.h>\n#include <linux/generator.h>\n",
+		"include/linux/generator.h": "#include GIVEN_FILE\n",
+		"include/linux/given.h":     "",
+	} {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	b, err := kbuild.Load(fsys, config(t), kbuild.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := b.Presence("include/linux/given.h"); p.State != kbuild.Compiled {
+		t.Errorf("%s: %v", p.State, p.Why)
+	}
+}

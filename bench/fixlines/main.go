@@ -100,7 +100,7 @@ func run(ctx context.Context, cna, stable, tree, config, debug string, verbose b
 	lines := search.Lines(build.Lines)
 	rows := map[string]map[int]bool{}
 	if debug != "" {
-		if rows, err = lineRows(debug); err != nil {
+		if rows, err = lineRows(debug, tree); err != nil {
 			return err
 		}
 	}
@@ -146,6 +146,15 @@ func run(ctx context.Context, cna, stable, tree, config, debug string, verbose b
 		fmt.Print(" (not checked: -debug)")
 	}
 	fmt.Println()
+	if debug != "" {
+		known := 0
+		for file := range rows {
+			if build.Presence(file).State == kbuild.Compiled {
+				known++
+			}
+		}
+		fmt.Printf("instructions come from %d files of the tree, %d of which the Makefiles compile\n", len(rows), known)
+	}
 	return nil
 }
 
@@ -199,8 +208,25 @@ func (r *releases) diff(ctx context.Context, commit string, files []string) (str
 }
 
 // lineRows reads from which lines instructions are, of vmlinux and modules.
-func lineRows(dir string) (map[string]map[int]bool, error) {
+func lineRows(dir, tree string) (map[string]map[int]bool, error) {
 	rows := map[string]map[int]bool{}
+	known := map[string]string{}
+	// The compiler's names have folders of the build in front of the tree's.
+	inTree := func(name string) string {
+		short, ok := known[name]
+		if !ok {
+			short = name
+			for rest := strings.TrimPrefix(filepath.Clean(name), "/"); strings.Contains(rest, "/"); {
+				if _, err := os.Stat(filepath.Join(tree, rest)); err == nil {
+					short = rest
+					break
+				}
+				_, rest, _ = strings.Cut(rest, "/")
+			}
+			known[name] = short
+		}
+		return short
+	}
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || !strings.HasPrefix(d.Name(), "vmlinux") && !strings.Contains(d.Name(), ".ko") && !strings.HasPrefix(d.Name(), "vdso") {
 			return err
@@ -220,7 +246,7 @@ func lineRows(dir string) (map[string]map[int]bool, error) {
 				return err
 			}
 			r.SkipChildren()
-			if err := unitRows(data, unit, rows); err != nil {
+			if err := unitRows(data, unit, rows, inTree); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -228,7 +254,7 @@ func lineRows(dir string) (map[string]map[int]bool, error) {
 	return rows, err
 }
 
-func unitRows(data *dwarf.Data, unit *dwarf.Entry, rows map[string]map[int]bool) error {
+func unitRows(data *dwarf.Data, unit *dwarf.Entry, rows map[string]map[int]bool, inTree func(string) string) error {
 	lr, err := data.LineReader(unit)
 	if err != nil || lr == nil {
 		return err
@@ -243,12 +269,7 @@ func unitRows(data *dwarf.Data, unit *dwarf.Entry, rows map[string]map[int]bool)
 		case e.File == nil || e.EndSequence:
 			continue
 		}
-		name := e.File.Name
-		// The build's folder ends with the release: /…/linux-6.1.192/fs/open.c.
-		if i := strings.Index(name, "/linux-"); i >= 0 {
-			_, name, _ = strings.Cut(name[i+1:], "/")
-		}
-		name = filepath.Clean(name)
+		name := inTree(e.File.Name)
 		if rows[name] == nil {
 			rows[name] = map[int]bool{}
 		}

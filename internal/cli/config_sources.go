@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,9 +19,10 @@ func newConfigSources(s Streams) *cobra.Command {
 		arch   string
 		why    []string
 		all    bool
+		built  evidenceFlags
 	)
 	c := &cobra.Command{
-		Use:   "sources TREE --config FILE",
+		Use:   "sources [TREE] --config FILE",
 		Short: "List the source files that a configuration compiles, and why",
 		Long: `Sources evaluates a kernel tree's Makefiles under a .config and prints the path
 of each source file that is compiled into vmlinux, a module or a vDSO, one a line.
@@ -31,27 +33,43 @@ run: a $(shell) in a Makefile is an unknown, and what depends on it is left out.
 which Makefile lines and symbols decide that. A header or an included .c file is in
 the build if a compiled file reaches it through #include. Of lines, as FILE:10-20, it
 says whether #if and #ifdef leave them to the compiler. The exit code is 1 where the
-answer for one of them is not "compiled".`,
+answer for one of them is not "compiled".
+
+What a finished build says of itself is better than what Makefiles promise, and counts
+where both are known: the build tree (--build), debug information (--debuginfo), the
+modules that there are (--lib-modules). Where the Makefiles say otherwise it is told.`,
 		Example: `  ringside config sources linux-6.1 --config /boot/config-6.1.0-25-amd64
   ringside config sources linux-6.1 --config .config --why fs/smb/server/smb2pdu.c
   ringside config sources linux-6.1 --config .config --why kernel/fork.c:2420-2431
+  ringside config sources --build build/ --why include/net/sock.h
   ringside config sources linux-6.1 --config .config --json`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			tree := strings.Join(args, "")
+			if err := built.sources(&tree, &config); err != nil {
+				return err
+			}
+			if tree == "" {
+				return usagef("which tree? Give the folder of the kernel's sources")
+			}
 			if config == "" {
 				return usagef("--config FILE is needed: the .config of the build")
 			}
-			b, err := loadBuild(s, args[0], config, arch)
+			b, err := loadBuild(s, tree, config, arch)
 			if err != nil {
 				return err
 			}
-			doc := render.ConfigSources{Schema: render.ConfigSourcesSchemaID, Tree: args[0], Arch: b.Arch, Config: config, Problems: nonNil(b.Problems)}
+			doc := render.ConfigSources{Schema: render.ConfigSourcesSchemaID, Tree: tree, Arch: b.Arch, Config: config, Problems: nonNil(b.Problems)}
+			e, err := built.read(s, b)
+			if err != nil {
+				return err
+			}
 			if len(why) > 0 {
 				compiled := true
 				for _, f := range why {
-					p := b.Presence(f)
+					p := e.Presence(f)
 					if file, lines, ok := kbuild.CutLines(f); ok {
-						p = b.Lines(file, lines)
+						p = e.Lines(file, lines)
 					}
 					compiled = compiled && p.State == kbuild.Compiled
 					doc.Files = append(doc.Files, p)
@@ -65,11 +83,18 @@ answer for one of them is not "compiled".`,
 			for _, p := range b.Problems {
 				fmt.Fprintf(s.Err, "ringside: %s\n", p)
 			}
+			list := b.Sources(all)
+			if built.given() {
+				list, doc.Contradictions = e.Sources(all), e.Contradictions()
+				for _, p := range doc.Contradictions {
+					fmt.Fprintf(s.Err, "ringside: %s: %s by what was built, %s by the Makefiles\n", p.Path, p.State, b.Presence(p.Path).State)
+				}
+			}
 			if !out.json {
-				return out.show(s, nil, func(w io.Writer, _ render.Style) error { return render.ConfigSourcesReport(w, b.Sources(all)) })
+				return out.show(s, nil, func(w io.Writer, _ render.Style) error { return render.ConfigSourcesReport(w, list) })
 			}
 			for i := range b.Units {
-				if u := &b.Units[i]; all || u.Installed() {
+				if u := &b.Units[i]; (all || u.Installed()) && (!built.given() || u.Generated || e.Presence(u.Source).State != kbuild.NotCompiled) {
 					doc.Units = append(doc.Units, render.ConfigUnit{Unit: *u, Why: nonNil(b.Why(u))})
 				}
 			}
@@ -77,6 +102,7 @@ answer for one of them is not "compiled".`,
 		},
 	}
 	out.flags(c, false)
+	built.flags(c)
 	c.Flags().StringVar(&config, "config", "", "`FILE` of the configuration, plain or gzipped, or -")
 	c.Flags().StringVar(&arch, "arch", "", "`ARCH` as a folder of arch/ is named; the configuration says it as a rule")
 	c.Flags().StringArrayVar(&why, "why", nil, "say of `PATH[:LINES]` in the tree whether and why it is compiled (can be repeated)")

@@ -38,7 +38,7 @@ that kernel, with the whole chain of evidence.`,
 			}
 			doc := render.CVEExplained{Schema: render.CVEExplainSchemaID, Record: render.RecordOf(&r, severity.Of(&r))}
 			if release != "" || kernel.tree != "" || kernel.base != "" || kernel.config != "" || len(kernel.changelogs) > 0 {
-				k, err := kernel.kernel(c.Context(), strings.TrimSpace(release))
+				k, err := kernel.kernel(c.Context(), s, strings.TrimSpace(release))
 				if err != nil {
 					return err
 				}

@@ -49,8 +49,8 @@ func (k *kernelFlags) readFixes(ctx context.Context, db *vuln.Database, out *vul
 	}
 	search := fixes.In(os.DirFS(k.tree), out.Base)
 	out.Content = search.Content
-	if k.build != nil {
-		out.Lines = search.Lines(k.build.Lines)
+	if k.lines != nil {
+		out.Lines = search.Lines(k.lines)
 	}
 	return nil
 }

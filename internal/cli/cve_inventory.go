@@ -11,6 +11,7 @@ import (
 
 	"ringside/internal/exposure"
 	"ringside/inventory"
+	"ringside/kbuild"
 	"ringside/kconfig/baseline"
 	"ringside/vuln"
 )
@@ -18,12 +19,13 @@ import (
 func newCVEInventory(s Streams) *cobra.Command {
 	var (
 		feed                                     feedFlags
+		built                                    evidenceFlags
 		config, release, arch, changelog, target string
 		noReduce                                 bool
 		policies                                 []string
 	)
 	c := &cobra.Command{
-		Use:   "inventory TREE --config FILE",
+		Use:   "inventory [TREE] --config FILE",
 		Short: "Write down what a kernel was built from, for a server to judge CVEs by",
 		Long: `Inventory evaluates a kernel tree's Makefiles and Kconfig under a configuration and
 writes what the build was made from: which files were compiled into what, and which
@@ -32,21 +34,27 @@ what could be switched off, with all that goes with it.
 
 Sent to a server (ringside push), it is what the CVEs of that kernel are judged by from
 then on, also those that are published later. With a feed, only files that a record
-names are considered for what could be switched off, which takes a fraction of the time.`,
+names are considered for what could be switched off, which takes a fraction of the time.
+What a finished build says of itself (--build, --debuginfo, --lib-modules) counts over
+the Makefiles.`,
 		Example: `  ringside cve inventory linux-6.1 --config config-6.1.0-56-amd64 --release 6.1.0-56-amd64 \
       --changelog changelog.Debian.gz --feed vulns -o inventory.json.gz
   ringside push --server http://ringside:8460 inventory.json.gz`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
+			tree := strings.Join(args, "")
+			if err := built.sources(&tree, &config); err != nil {
+				return err
+			}
 			if config == "" {
 				return usagef("--config FILE is needed: the .config of the build")
 			}
-			if info, err := os.Stat(args[0]); err != nil {
+			if info, err := os.Stat(tree); err != nil {
 				return usage(err)
 			} else if !info.IsDir() {
-				return usagef("%s is no folder: give an unpacked kernel tree", args[0])
+				return usagef("%s is no folder: give an unpacked kernel tree", tree)
 			}
-			src := exposure.Sources{Tree: os.DirFS(args[0]), Release: strings.TrimSpace(release), Arch: arch, Reduce: !noReduce, Now: time.Now()}
+			src := exposure.Sources{Tree: os.DirFS(tree), Release: strings.TrimSpace(release), Arch: arch, Reduce: !noReduce, Now: time.Now()}
 			if src.Config, err = readWhole(config, 16<<20); err != nil {
 				return err
 			}
@@ -71,12 +79,21 @@ names are considered for what could be switched off, which takes a fraction of t
 				}
 				src.Wanted = named(db)
 			}
+			if built.given() {
+				src.Built = func(b *kbuild.Build) (func(string) kbuild.Presence, error) {
+					e, err := built.read(s, b)
+					if err != nil {
+						return nil, err
+					}
+					return e.Presence, nil
+				}
+			}
 			p := newProgress(s).counter("symbols tried")
 			src.Progress = p.set
 			v, err := exposure.Make(c.Context(), src)
 			p.end()
 			if err != nil {
-				return usagef("%s: %w", args[0], err)
+				return usagef("%s: %w", tree, err)
 			}
 			if err := exposure.CheckRelease(v); err != nil {
 				return usage(err)
@@ -92,6 +109,7 @@ names are considered for what could be switched off, which takes a fraction of t
 		},
 	}
 	feed.flags(c)
+	built.flags(c)
 	f := c.Flags()
 	f.StringVar(&config, "config", "", "`FILE` with the configuration, plain or compressed")
 	f.StringVar(&release, "release", "", "`RELEASE` of the kernel as uname -r prints it on its hosts")

@@ -36,6 +36,8 @@ type kernelFlags struct {
 
 	file  *dotconfig.File // what config says
 	build *kbuild.Build   // what tree builds under it
+	built evidenceFlags
+	lines func(file string, s kbuild.Span) kbuild.Presence // which lines are compiled
 }
 
 func (k *kernelFlags) flags(c *cobra.Command) {
@@ -49,11 +51,12 @@ func (k *kernelFlags) flags(c *cobra.Command) {
 	f.StringVar(&k.fixes, "fixes", "", "`DIR` with patches of fixes, or a clone of the stable tree: look for them in --tree")
 	f.StringArrayVar(&k.loaded, "modules", nil, "`FILE` with lsmod of a host that runs it; repeated, those of a fleet")
 	f.StringArrayVar(&k.modprobe, "modprobe", nil, "`FILE` or folder of modprobe.d; may be repeated")
+	k.built.flags(c)
 	f.StringVar(&k.aliases, "aliases", "", "`FILE` modules.alias of the kernel: what would load a module")
 }
 
 // kernel reads all that was given. The argument is a release or a tree, or empty.
-func (k *kernelFlags) kernel(ctx context.Context, arg string) (vuln.Kernel, error) {
+func (k *kernelFlags) kernel(ctx context.Context, s Streams, arg string) (vuln.Kernel, error) {
 	out := vuln.Kernel{Release: arg, Inputs: map[string]string{}}
 	if info, err := os.Stat(arg); arg != "" && err == nil && info.IsDir() {
 		if k.tree != "" && filepath.Clean(k.tree) != filepath.Clean(arg) {
@@ -63,17 +66,20 @@ func (k *kernelFlags) kernel(ctx context.Context, arg string) (vuln.Kernel, erro
 	} else if strings.ContainsRune(arg, '/') {
 		return out, usagef("%s is no folder; give a kernel's release as uname -r prints it, or its source tree", arg)
 	}
+	if err := k.built.sources(&k.tree, &k.config); err != nil {
+		return out, err
+	}
 	for _, read := range []func(context.Context, *vuln.Kernel) error{k.readConfig, k.readChangelogs, k.readBase, k.readCommits, k.readModules, k.readBuild} {
 		if err := read(ctx, &out); err != nil {
 			return out, err
 		}
 	}
-	return out, nil
+	return out, k.readEvidence(s, &out)
 }
 
 // withFeed reads the feed and all that was given of a kernel.
 func (k *kernelFlags) withFeed(ctx context.Context, s Streams, arg string, f *feedFlags) (*vuln.Database, vuln.Kernel, error) {
-	out, err := k.kernel(ctx, arg)
+	out, err := k.kernel(ctx, s, arg)
 	if err != nil {
 		return nil, out, err
 	}
@@ -282,9 +288,26 @@ func (k *kernelFlags) readBuild(_ context.Context, out *vuln.Kernel) error {
 	if err != nil {
 		return usagef("%s: %w", k.tree, err)
 	}
-	k.build = build
+	k.build, k.lines = build, build.Lines
 	out.Presence, out.Idle = build.Presence, build.Idle
 	out.Inputs["tree"] = out.Base.String()
 	out.Inputs["arch"] = build.Arch
+	return nil
+}
+
+// readEvidence takes what a finished build says over what its Makefiles do.
+func (k *kernelFlags) readEvidence(s Streams, out *vuln.Kernel) error {
+	if !k.built.given() {
+		return nil
+	}
+	if k.build == nil {
+		return usagef("what was built is held against the sources: give --tree and --config")
+	}
+	e, err := k.built.read(s, k.build)
+	if err != nil {
+		return err
+	}
+	out.Presence, out.Idle, k.lines = e.Presence, e.Idle, e.Lines
+	out.Inputs["built"] = e.Digest()
 	return nil
 }

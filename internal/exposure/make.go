@@ -26,6 +26,9 @@ type Sources struct {
 	Arch    string // a folder of arch/; "" takes it from the configuration
 	// Changelog is the text of the distribution's changelog, "" without one.
 	Changelog string
+	// Built gives what says where a file's code is, where something better is known than
+	// the Makefiles. It may be nil.
+	Built func(b *kbuild.Build) (presence func(file string) kbuild.Presence, err error)
 	// Wanted says for which files it matters what could be switched off; nil means all.
 	Wanted func(file string) bool
 	// Reduce asks for what could be switched off.
@@ -47,6 +50,12 @@ func Make(ctx context.Context, s Sources) (*inventory.Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
+	presence := b.Presence
+	if s.Built != nil {
+		if presence, err = s.Built(b); err != nil {
+			return nil, err
+		}
+	}
 	makeArch := c.MakeArch()
 	if dotconfig.SourceArch(makeArch) != b.Arch {
 		makeArch = b.Arch // the caller knows better
@@ -63,7 +72,7 @@ func Make(ctx context.Context, s Sources) (*inventory.Inventory, error) {
 	if n := len(b.Problems); n > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("%d places of the Makefiles could not be evaluated, the first: %s; what depends on them is undetermined", n, b.Problems[0]))
 	}
-	if v.Files, err = presences(ctx, s.Tree, b); err != nil {
+	if v.Files, err = presences(ctx, s.Tree, presence); err != nil {
 		return nil, err
 	}
 	v.Modules = modulesOf(b)
@@ -117,7 +126,7 @@ func judged(name string) bool {
 }
 
 // presences are what is known of all files of the tree that records may name.
-func presences(ctx context.Context, tree fs.FS, b *kbuild.Build) ([]kbuild.Presence, error) {
+func presences(ctx context.Context, tree fs.FS, presence func(string) kbuild.Presence) ([]kbuild.Presence, error) {
 	var out []kbuild.Presence
 	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
@@ -130,7 +139,7 @@ func presences(ctx context.Context, tree fs.FS, b *kbuild.Build) ([]kbuild.Prese
 		case d.IsDir() || !judged(name):
 			return nil
 		}
-		p := b.Presence(name)
+		p := presence(name)
 		if p.State == kbuild.Compiled {
 			p.Why = nil // the targets say enough, and the chains are most of the size
 		}

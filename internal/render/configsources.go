@@ -22,6 +22,8 @@ type ConfigSources struct {
 	Files []kbuild.Presence `json:"files,omitempty"`
 	// Problems are what of the Makefiles could not be evaluated.
 	Problems []kbuild.Problem `json:"problems"`
+	// Contradictions are files of which the Makefiles say otherwise than what was built.
+	Contradictions []kbuild.Presence `json:"contradictions,omitempty"`
 }
 
 // ConfigUnit is one object, with the conditions that it stands under.
