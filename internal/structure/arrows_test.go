@@ -75,6 +75,7 @@ var rooms = []struct {
 	{"patch/history", []string{"gitrepo", "patch/equiv"}},
 	{"patch/landed", []string{"patch", "patch/diff", "patch/present"}},
 	{"patch/csource", nil},
+	{"patch/flaw", []string{"patch/csource"}},
 	{"patch/origin", []string{"patch"}},
 	{"patch/read", []string{"patch", "patch/diff", "patch/origin"}},
 	{"vmcore/dump", nil},
@@ -134,6 +135,7 @@ var rooms = []struct {
 
 	// Measurements.
 	{"bench/fixlines", []string{"kbuild", "kconfig/dotconfig", "vuln", "vuln/content", "vuln/feed", "vuln/ranges"}},
+	{"bench/flaw", []string{"patch/csource", "patch/flaw"}},
 	{"bench/fixcontent", []string{"patch/diff", "patch/present"}},
 	{"bench/conformance/crashlog", []string{"crash"}},
 	{"bench/conformance/similar", []string{"crash", "similar"}},
