@@ -33,6 +33,8 @@ type Unit struct {
 	Inputs    []string `json:"inputs,omitempty"`
 	// Unsure says that the Makefiles do not decide it without running a program.
 	Unsure bool `json:"unsure,omitempty"`
+
+	folders []string // whose Makefiles make it, with their flags
 }
 
 // Options are what besides the tree and the configuration decides a build.

@@ -308,6 +308,8 @@ func (r *reacher) own(sure bool) {
 	}
 }
 
+// unitDirs gives the folders in which the headers of an object are looked for: those of
+// the Makefile that makes it, which may be another folder's.
 func (r *reacher) unitDirs(u *Unit) []string {
 	dir := path.Dir(u.Object)
 	for r.b.dirs[dir] == nil && dir != "." { // sub/x.o, named by the folder above
@@ -315,7 +317,20 @@ func (r *reacher) unitDirs(u *Unit) []string {
 	}
 	fl := r.b.folderFlags(dir)
 	r.spreadForced(fl)
-	return fl.dirs
+	dirs := fl.dirs
+	for _, f := range u.folders {
+		if f == dir {
+			continue
+		}
+		fl := r.b.folderFlags(f)
+		r.spreadForced(fl)
+		for _, d := range fl.dirs {
+			if !slices.Contains(dirs, d) {
+				dirs = append(slices.Clip(dirs), d)
+			}
+		}
+	}
+	return dirs
 }
 
 func (r *reacher) spreadForced(fl *flags) {

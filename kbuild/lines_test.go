@@ -88,3 +88,25 @@ func TestGivenInclude(t *testing.T) {
 		t.Errorf("%s: %v", p.State, p.Why)
 	}
 }
+
+// An object of another folder is compiled with the flags of the Makefile that makes it.
+func TestFlagsOfMaker(t *testing.T) {
+	fsys := maps.Clone(small)
+	for name, text := range map[string]string{
+		"drivers/Makefile":          "obj-y += gpu/main/\n",
+		"drivers/gpu/main/Makefile": "FULL = $(srctree)/$(src)/..\nccflags-y := -I$(FULL)/inc\nobj-y += gpu.o\ngpu-y := ../power/power.o\n",
+		"drivers/gpu/power/power.c": "#include \"table.h\"\n",
+		"drivers/gpu/inc/table.h":   "",
+	} {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	b, err := kbuild.Load(fsys, config(t), kbuild.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"drivers/gpu/power/power.c", "drivers/gpu/inc/table.h"} {
+		if p := b.Presence(f); p.State != kbuild.Compiled {
+			t.Errorf("%s is %s: %v", f, p.State, p.Why)
+		}
+	}
+}

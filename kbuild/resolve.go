@@ -21,6 +21,8 @@ func (w *walk) resolve(f *folder, target string, l link) {
 	w.done[key] = true
 	w.busy[target] = true
 	defer delete(w.busy, target)
+	defer func(at string) { w.at = at }(w.at)
+	w.at = f.dir
 
 	found := false
 	for _, r := range f.rules[target] {

@@ -41,6 +41,7 @@ type walk struct {
 	chain    int                  // nested questions whether they can
 	using    map[*gmake.Rule]bool // patterns in the chain
 	done     map[string]bool      // targets resolved for a target, "target\x00dir\x00image"
+	at       string               // folder whose Makefile is followed
 }
 
 func newWalk(b *Build) *walk {
@@ -264,9 +265,12 @@ func (w *walk) unit(u Unit, l link) {
 			return
 		}
 		u.Targets = []string{l.target}
-		u.Side, u.Unsure = l.side, l.unsure
+		u.Side, u.Unsure, u.folders = l.side, l.unsure, []string{w.at}
 		w.units[key] = &u
 		return
+	}
+	if !slices.Contains(old.folders, w.at) {
+		old.folders = append(old.folders, w.at)
 	}
 	if old.Side && !l.side { // it is in the kernel after all
 		old.Targets = nil
