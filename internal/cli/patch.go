@@ -22,5 +22,10 @@ read is named with its file and line; nothing is skipped in silence.`,
 func patchVerbs(s Streams) []*cobra.Command {
 	return []*cobra.Command{
 		newPatchShow(s),
+		newPatchIndex(s),
+		newPatchEquiv(s),
+		newPatchStack(s),
+		newPatchFixes(s),
+		newPatchKnownFix(s),
 	}
 }

@@ -28,6 +28,10 @@ func TestSchemaPatch(t *testing.T) {
 	}{
 		{"patch-show", exitFinding, []string{"show", dir}},
 		{"patch-show", exitFinding, []string{"show", in("mbox")}},
+		{"patch-equiv", exitDone, []string{"equiv", "--explain", "--index", dir, in("one.patch")}},
+		{"patch-stack", exitDone, []string{"stack", "--upstream", in("one.patch"), dir}},
+		{"patch-fixes", exitDone, []string{"fixes", "--upstream", in("one.patch"), in("one.patch")}},
+		{"patch-known-fix", exitFinding, []string{"known-fix", "--index", in("one.patch"), "--function", "nothing_of_the_kind"}},
 		{"patch-show", exitDone, []string{"show", in("one.patch"), in("one.patch")}},
 	} {
 		docs, stderr, code := runJSON(t, append(append([]string{"patch"}, tt.args...), "--json")...)

@@ -7,6 +7,7 @@ import (
 	"ringside/crash"
 	"ringside/internal/render"
 	"ringside/internal/triage"
+	"ringside/patch/stack"
 	"ringside/vmcore"
 	"ringside/vmcore/filter"
 	"ringside/vmcore/script"
@@ -46,6 +47,10 @@ var published = []Published{
 	{"cve-reconcile.v1.json", render.CVEReconcileSchemaID, "ringside cve reconcile --json", reflect.TypeFor[render.CVEReconciled]()},
 	{"cve-sla.v1.json", render.CVESLASchemaID, "ringside cve sla --json", reflect.TypeFor[render.CVESLA]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
+	{"patch-equiv.v1.json", render.PatchEquivSchemaID, "ringside patch equiv --json", reflect.TypeFor[render.PatchEquiv]()},
+	{"patch-fixes.v1.json", render.PatchFixesSchemaID, "ringside patch fixes --json", reflect.TypeFor[render.PatchFixes]()},
+	{"patch-known-fix.v1.json", render.KnownFixSchemaID, "ringside patch known-fix --json", reflect.TypeFor[render.KnownFixes]()},
+	{"patch-stack.v1.json", stack.ReportSchemaID, "ringside patch stack --json", reflect.TypeFor[stack.Report]()},
 	{"patch-show.v1.json", render.PatchShowSchemaID, "ringside patch show --json", reflect.TypeFor[render.PatchShow]()},
 	{"probe-doctor.v1.json", render.ProbeDoctorSchemaID, "ringside probe doctor --json", reflect.TypeFor[render.ProbeDoctor]()},
 	{"probe-recipes.v1.json", render.ProbeRecipesSchemaID, "ringside probe list --json", reflect.TypeFor[render.ProbeRecipes]()},

@@ -41,6 +41,8 @@ const (
 	maxFixes     = 64
 	maxFunctions = 12
 	maxTermDocs  = 2048
+	// nearFunctions is how many functions of a stack a fix has to know one of.
+	nearFunctions = 3
 )
 
 // KnownFixes finds the changes that may mend a crash, the likeliest first; limit 0 is 10.
@@ -50,7 +52,9 @@ func (x *Index) KnownFixes(c Crash, limit int) ([]Fix, error) {
 	}
 	k := known{x: x, score: map[uint32]float64{}, why: map[uint32][]string{}}
 	names := slices.Clone(c.Functions[:min(len(c.Functions), maxFunctions)])
+	k.near = map[uint32]bool{}
 	for i, f := range names {
+		k.nearby = i < nearFunctions
 		f, _, _ = strings.Cut(f, ".") // .isra.0, .constprop.0, .cold
 		share := 1 / (1 + float64(i)/2)
 		where := "on the stack"
@@ -64,21 +68,26 @@ func (x *Index) KnownFixes(c Crash, limit int) ([]Fix, error) {
 			return nil, err
 		}
 	}
+	k.nearby = len(names) == 0
 	for i, f := range c.Files[:min(len(c.Files), maxFunctions)] {
 		if err := k.term(pathTerm, f, 0.4/(1+float64(i)/2), "changes "+f); err != nil {
 			return nil, err
 		}
 	}
-	for _, s := range symptoms {
-		if s.said.MatchString(c.Text) {
-			if err := k.add(wordTerm, s.word, 0.5, "speaks of "+s.word); err != nil {
-				return nil, err
-			}
+	for _, word := range Symptoms(c.Text) {
+		if word == "bug" || word == "warning" {
+			continue // what every report says
+		}
+		if err := k.add(wordTerm, word, 0.5, "speaks of "+word); err != nil {
+			return nil, err
 		}
 	}
 	order := make([]uint32, 0, len(k.score))
 	for doc := range k.score {
-		order = append(order, doc)
+		// What is far up the stack, or in the file alone, is no reason.
+		if k.near[doc] {
+			order = append(order, doc)
+		}
 	}
 	slices.SortFunc(order, func(a, b uint32) int {
 		if d := cmp.Compare(k.score[b], k.score[a]); d != 0 {
@@ -113,9 +122,11 @@ func (x *Index) KnownFixes(c Crash, limit int) ([]Fix, error) {
 const half = 16
 
 type known struct {
-	x     *Index
-	score map[uint32]float64
-	why   map[uint32][]string
+	x      *Index
+	score  map[uint32]float64
+	why    map[uint32][]string
+	nearby bool            // what is looked for is close to where it failed
+	near   map[uint32]bool // changes that know such a thing
 }
 
 // term makes the changes that have a word candidates.
@@ -128,6 +139,9 @@ func (k *known) term(kind termKind, text string, share float64, why string) erro
 	for _, d := range docs {
 		k.score[d] += w
 		k.why[d] = append(k.why[d], why)
+		if k.nearby {
+			k.near[d] = true
+		}
 	}
 	return nil
 }
@@ -206,4 +220,50 @@ func (x *Index) TakenFrom(commit string) ([]Doc, error) {
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// Touching counts the changes that touch any of some files after a date.
+func (x *Index) Touching(paths []string, after time.Time) (int, error) {
+	docs := map[uint32]bool{}
+	for _, p := range paths[:min(len(paths), 32)] {
+		_, list, err := x.find(&x.terms, term(pathTerm, p), maxTermDocs)
+		if err != nil {
+			return 0, err
+		}
+		for _, d := range list {
+			docs[d] = true
+		}
+	}
+	n := 0
+	for i := range docs {
+		when, err := x.date(i)
+		if err != nil {
+			return 0, err
+		}
+		if when.After(after) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// date reads when a change was written.
+func (x *Index) date(i uint32) (time.Time, error) {
+	s, _, err := x.bounds(i)
+	if err != nil {
+		return time.Time{}, err
+	}
+	s.to = min(s.to, s.from+4096)
+	b, err := x.read(s, 4096)
+	if err != nil {
+		return time.Time{}, err
+	}
+	d := decoder{b: b}
+	for range 3 {
+		d.string()
+	}
+	if when := d.varint(); when != 0 && !d.bad {
+		return time.Unix(when, 0).UTC(), nil
+	}
+	return time.Time{}, nil
 }

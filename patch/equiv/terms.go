@@ -78,56 +78,75 @@ func (d *Doc) terms() []uint32 {
 	return slices.Compact(out)
 }
 
+// symptoms are what goes wrong, in the words of messages, and the one word that stands for
+// it. hint is a part of all that said matches, in lower case: most messages have none.
+var symptoms = []struct {
+	word string
+	hint []string
+	said *regexp.Regexp
+}{
+	{"use-after-free", []string{"after", "uaf"}, regexp.MustCompile(`(?i)\buse[- ]after[- ]free|\bUAF\b`)},
+	{"out-of-bounds", []string{"out", "over", "oob"}, regexp.MustCompile(`(?i)\bout[- ]of[- ](bounds?|range)|\boverrun|\bbuffer overflow|\bOOB\b`)},
+	{"null-pointer", []string{"null"}, regexp.MustCompile(`(?i)\bnull[- ]?(pointer|ptr)|\bNULL deref`)},
+	{"double-free", []string{"double"}, regexp.MustCompile(`(?i)\bdouble[- ]free`)},
+	{"deadlock", []string{"lock"}, regexp.MustCompile(`(?i)\bdead[- ]?lock|\bcircular locking|\block inversion`)},
+	{"leak", []string{"leak"}, regexp.MustCompile(`(?i)\bleak`)},
+	{"uninit", []string{"uninit", "kmsan"}, regexp.MustCompile(`(?i)\buninit|\bKMSAN\b`)},
+	{"divide", []string{"divi"}, regexp.MustCompile(`(?i)\bdivi(de|sion)[- ](by[- ]zero|error)`)},
+	{"hang", []string{"hung", "hang", "lockup", "stall", "infinite"}, regexp.MustCompile(`(?i)\bhung task|\bhangs?\b|\bsoft ?lockup|\bstalls?\b|\binfinite loop`)},
+	{"race", []string{"rac", "kcsan"}, regexp.MustCompile(`(?i)\brac(e|y|ing)\b|\bKCSAN\b`)},
+	{"refcount", []string{"ref"}, regexp.MustCompile(`(?i)\bref(erence)?[- ]?count`)},
+	{"sleeping", []string{"sleep", "atomic", "invalid"}, regexp.MustCompile(`(?i)\bsleeping (function|in)|\bscheduling while atomic|\binvalid context`)},
+	{"warning", []string{"warn", "splat"}, regexp.MustCompile(`\bWARN(ING)?\b|(?i)\bsplat\b`)},
+	{"protection-fault", []string{"protection", "gpf"}, regexp.MustCompile(`(?i)\bgeneral protection|\bGPF\b`)},
+	{"page-fault", []string{"fault", "unable", "paging"}, regexp.MustCompile(`(?i)\bpage fault|\bunable to handle|\bpaging request`)},
+	{"bug", []string{"bug"}, regexp.MustCompile(`\bBUG(_ON)?\b`)},
+	{"stack-overflow", []string{"stack"}, regexp.MustCompile(`(?i)\bstack (overflow|guard|corruption)`)},
+	{"list-corruption", []string{"corruption"}, regexp.MustCompile(`(?i)\blist(_add|_del)? corruption`)},
+}
+
 const maxWords = 96
 
-var (
-	identifier = regexp.MustCompile(`[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+|[A-Za-z_][A-Za-z0-9_]{3,}\(\)`)
-	// What goes wrong, in the words of messages, and the one word that stands for it.
-	symptoms = []struct {
-		word string
-		said *regexp.Regexp
-	}{
-		{"use-after-free", regexp.MustCompile(`(?i)\buse[- ]after[- ]free|\bUAF\b`)},
-		{"out-of-bounds", regexp.MustCompile(`(?i)\bout[- ]of[- ](bounds?|range)|\boverrun|\bbuffer overflow|\bOOB\b`)},
-		{"null-pointer", regexp.MustCompile(`(?i)\bnull[- ]?(pointer|ptr)|\bNULL deref`)},
-		{"double-free", regexp.MustCompile(`(?i)\bdouble[- ]free`)},
-		{"deadlock", regexp.MustCompile(`(?i)\bdead[- ]?lock|\bcircular locking|\block inversion|\bABBA\b`)},
-		{"leak", regexp.MustCompile(`(?i)\bleak`)},
-		{"uninit", regexp.MustCompile(`(?i)\buninit|\bKMSAN\b`)},
-		{"divide", regexp.MustCompile(`(?i)\bdivi(de|sion)[- ](by[- ]zero|error)`)},
-		{"hang", regexp.MustCompile(`(?i)\bhung task|\bhangs?\b|\bsoft ?lockup|\bstalls?\b|\binfinite loop`)},
-		{"race", regexp.MustCompile(`(?i)\brac(e|y|ing)\b|\bKCSAN\b`)},
-		{"refcount", regexp.MustCompile(`(?i)\bref(erence)?[- ]?count`)},
-		{"sleeping", regexp.MustCompile(`(?i)\bsleeping (function|in)|\bscheduling while atomic|\binvalid context`)},
-		{"warning", regexp.MustCompile(`\bWARN(ING)?\b|(?i)\bsplat\b`)},
-		{"protection-fault", regexp.MustCompile(`(?i)\bgeneral protection|\bGPF\b`)},
-		{"page-fault", regexp.MustCompile(`(?i)\bpage fault|\bunable to handle|\bpaging request`)},
-		{"bug", regexp.MustCompile(`\bBUG(_ON)?\b|\bkernel BUG\b`)},
-		{"stack-overflow", regexp.MustCompile(`(?i)\bstack (overflow|guard|corruption)`)},
-		{"list-corruption", regexp.MustCompile(`(?i)\blist_(add|del) corruption|\blist corruption`)},
+// Symptoms are what a text says goes wrong, each in one word.
+func Symptoms(text string) []string {
+	var out []string
+	lower := strings.ToLower(text)
+	for i := range symptoms {
+		s := &symptoms[i]
+		if slices.ContainsFunc(s.hint, func(h string) bool { return strings.Contains(lower, h) }) && s.said.MatchString(text) {
+			out = append(out, s.word)
+		}
 	}
-)
+	return out
+}
 
 // MessageWords are the words of a message that a crash could have too: names of functions
 // and variables, and what goes wrong.
 func MessageWords(message string) []string {
-	var out []string
+	out := Symptoms(message)
 	seen := map[string]bool{}
-	add := func(w string) {
-		if !seen[w] && len(out) < maxWords {
+	for i := 0; i < len(message) && len(out) < maxWords; {
+		if !wordByte(message[i]) {
+			i++
+			continue
+		}
+		k, under := i, false
+		for ; k < len(message) && wordByte(message[k]); k++ {
+			under = under || message[k] == '_' && k > i
+		}
+		w := message[i:k]
+		called := strings.HasPrefix(message[k:], "()")
+		if (under && len(w) > 3 || called) && (w[0] < '0' || w[0] > '9') && !seen[w] {
 			seen[w] = true
 			out = append(out, w)
 		}
-	}
-	for _, s := range symptoms {
-		if s.said.MatchString(message) {
-			add(s.word)
-		}
-	}
-	for _, w := range identifier.FindAllString(message, 4*maxWords) {
-		add(strings.TrimSuffix(w, "()"))
+		i = k
 	}
 	return out
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
 // A Functions finds which functions the lines of a source file are in: what git puts

@@ -120,6 +120,12 @@ func (f *Finder) Stack(patches []*patch.Patch) ([]Verdict, error) {
 		}
 	}
 	between(patches, stack, out)
+	for i := range out {
+		v := &out[i]
+		if fixed, _ := stretches(v.Pieces); v.State == Unknown && fixed == 0 && v.Added >= 0 && v.Added <= trace && v.Names <= trace && len(v.Moved)+len(v.Pieces.Missing) == 0 {
+			v.State = Absent // nothing of it is there, and nothing says why it would be gone
+		}
+	}
 	return out, nil
 }
 

@@ -219,6 +219,7 @@ const (
 	sure     = 0.95
 	gone     = 0.1
 	leftover = 0.3
+	trace    = 0.05
 )
 
 // decide weighs what was found in one piece against what has survived.
