@@ -18,8 +18,8 @@ func varint(b []byte) (value uint64, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// applyDelta makes an object out of a base and a delta, appending it to dst.
-func applyDelta(dst, base, delta []byte) ([]byte, error) {
+// applyDelta makes an object out of a base and a delta, in a buffer that get gives.
+func applyDelta(get func(int) []byte, base, delta []byte) ([]byte, error) {
 	from, delta, ok := varint(delta)
 	if !ok || from != uint64(len(base)) {
 		return nil, fmt.Errorf("a delta is for another base: %w", ErrCorrupt)
@@ -28,10 +28,12 @@ func applyDelta(dst, base, delta []byte) ([]byte, error) {
 	if !ok || size > MaxObject {
 		return nil, fmt.Errorf("a delta's size: %w", ErrCorrupt)
 	}
-	if uint64(cap(dst)-len(dst)) < size {
-		dst = make([]byte, 0, size)
+	// The size is only believed as far as there is something to fill it: the longest copy
+	// takes a byte of the delta for 64 KiB.
+	if size > uint64(len(delta))*0x1000000 {
+		return nil, fmt.Errorf("a delta's size: %w", ErrCorrupt)
 	}
-	start := len(dst)
+	dst := get(int(size))[:0]
 	for len(delta) > 0 {
 		op := delta[0]
 		delta = delta[1:]
@@ -72,11 +74,11 @@ func applyDelta(dst, base, delta []byte) ([]byte, error) {
 			}
 			dst = append(dst, base[off:off+n]...)
 		}
-		if uint64(len(dst)-start) > size {
+		if uint64(len(dst)) > size {
 			return nil, fmt.Errorf("a delta makes more than it says: %w", ErrCorrupt)
 		}
 	}
-	if uint64(len(dst)-start) != size {
+	if uint64(len(dst)) != size {
 		return nil, fmt.Errorf("a delta makes less than it says: %w", ErrCorrupt)
 	}
 	return dst, nil

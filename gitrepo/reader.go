@@ -33,7 +33,7 @@ const (
 	windows    = 128
 	// cacheBytes bounds what a reader keeps of what it has read: bases of the deltas that
 	// come next, most of all.
-	cacheBytes = 96 << 20
+	cacheBytes = 64 << 20
 	maxChain   = 4096
 	// maxHead is more than the head of an object takes.
 	maxHead = 64
@@ -49,9 +49,10 @@ type Reader struct {
 	window [windows]window
 	gather []byte
 
-	cache map[place]*list.Element
-	order *list.List // of *held, the latest used first
-	held  int
+	buffers buffers
+	cache   map[place]*list.Element
+	order   *list.List // of *held, the latest used first
+	held    int
 }
 
 type window struct {
@@ -71,7 +72,13 @@ func (r *Repo) NewReader() *Reader {
 	return &Reader{repo: r, cache: map[place]*list.Element{}, order: list.New()}
 }
 
-// Object reads an object. The bytes belong to the reader and must not be changed.
+// Recycle tells the reader that nobody looks any more at what it has given: it may fill the
+// memory of what it forgets with other objects. Who reads much and never says so leaves
+// more to be collected.
+func (rd *Reader) Recycle() { rd.buffers.recycle() }
+
+// Object reads an object. The bytes belong to the reader: they must not be changed, and
+// are good until [Reader.Recycle].
 func (rd *Reader) Object(id ID) (Kind, []byte, error) {
 	at, ok, err := rd.repo.find(id)
 	if err != nil {
@@ -129,10 +136,11 @@ func (rd *Reader) packed(at place) (Kind, []byte, error) {
 		at = base
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
-		next, err := applyDelta(nil, data, chain[i].delta)
+		next, err := applyDelta(rd.buffers.get, data, chain[i].delta)
 		if err != nil {
 			return 0, nil, err
 		}
+		rd.buffers.forget(chain[i].delta)
 		data = next
 		rd.keep(chain[i].at, kind, data)
 	}
@@ -145,12 +153,13 @@ func (rd *Reader) keep(at place, kind Kind, data []byte) {
 		return
 	}
 	rd.cache[at] = rd.order.PushFront(&held{at, kind, data})
-	rd.held += len(data) + 128
+	rd.held += cap(data) + 128
 	for rd.held > cacheBytes {
 		e := rd.order.Back()
 		h := rd.order.Remove(e).(*held)
 		delete(rd.cache, h.at)
-		rd.held -= len(h.data) + 128
+		rd.held -= cap(h.data) + 128
+		rd.buffers.forget(h.data)
 	}
 }
 
@@ -294,7 +303,7 @@ func (rd *Reader) unzip(src io.Reader, size int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	// The size is only believed as far as there is something to fill it.
-	out := make([]byte, min(size, 1<<20))
+	out := rd.buffers.get(min(size, 1<<20))
 	n, err := io.ReadFull(rd.zr, out)
 	for err == nil && n < size {
 		out = append(out, make([]byte, min(size-n, n))...)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ringside/crash"
+	"ringside/internal/knownfix"
 	"ringside/internal/render"
 	"ringside/internal/triage"
 	"ringside/owner"
@@ -28,6 +30,7 @@ func newTriage(s Streams) *cobra.Command {
 		from        symbolFlags
 		maxExpanded int64
 		each        bool
+		history     historyFlags
 	)
 	c := &cobra.Command{
 		Use:   "triage FILE|DIR|-...",
@@ -47,6 +50,9 @@ Stacks get file, line and inlined calls where symbols are at hand: --vmlinux,
 --symbols, a debuginfod server that is named, or your own store (see 'ringside
 symbol index'). Symbols of another build are refused, and the report says so.
 With --tree the owners are those of the crashed kernel's own release.
+
+With --history, a git repository, the kernel CNA's records or a file that 'patch index'
+made, it says whether the crash is fixed already, by which change, and in which release.
 
 A profile (perf.data, a folder of perf record --threads) or a trace (trace.dat)
 is summed up: what the time went into, the longest waits and who caused them.
@@ -77,6 +83,16 @@ of them tell is told once, with what the bundle says of its machine.`,
 			o := triage.Options{Limits: limits(maxExpanded), Owners: func() (*owner.Index, error) { return ownerIndex(overlay) }}
 			if tree != "" {
 				o.Tree = func(release string) (*owner.Index, error) { return treeIndex(c.Context(), tree, release, overlay) }
+			}
+			if len(history.where) > 0 {
+				list, err := history.open(c.Context(), s)
+				if err != nil {
+					return err
+				}
+				defer func() { _ = list.Close() }() // it was only read
+				o.Fixes = func(r *crash.Report, idx *owner.Index) ([]knownfix.Fix, error) {
+					return knownfix.Search(list.indexes(), knownfix.Crash(r, idx), knownfix.KernelOf(r.Kernel, r.Version), 3)
+				}
 			}
 			o.Recording = from.recordings().summarize
 			if o.Symbols, err = from.forTriage(s); err != nil {
@@ -116,6 +132,7 @@ of them tell is told once, with what the bundle says of its machine.`,
 	c.Flags().StringVar(&failOn, "fail-on", "", "exit with 1 if a finding has this `IMPACT` or a graver one: "+strings.Join(impacts, ", "))
 	c.Flags().StringVar(&overlay, "owners", os.Getenv("RINGSIDE_OWNERS"), "`FILE` in MAINTAINERS syntax whose entries win over the kernel's (env RINGSIDE_OWNERS)")
 	from.register(c)
+	history.flags(c, "history", "`WHERE` fixes are looked for: a git repository, the CNA's records, a file that 'patch index' made; may be repeated")
 	c.Flags().StringVar(&tree, "tree", "", "`DIR` of a kernel tree or its git repository: owners are those of the crashed kernel's own release")
 	c.Flags().BoolVar(&each, "each", false, "one report for each file of a folder")
 	c.Flags().Int64Var(&maxExpanded, "max-expanded", 4096, "most `MiB` a compressed input may expand to")

@@ -79,6 +79,14 @@ func Markdown(w io.Writer, res *triage.Result) error {
 				p.line("- %.0f %%: %s _(evidence: %s)_", h.Confidence*100, mdText(h.Text), strings.Join(h.Evidence, ", "))
 			}
 		}
+		if len(f.Fixes) > 0 {
+			p.line("\n## Fixed already?\n")
+			for k := range f.Fixes {
+				x := &f.Fixes[k]
+				p.line("- `%s` %s: %s", mdCode(shortID(x.Where)), mdText(x.Subject), mdText(fixStatus(x)))
+				p.line("  - %s", mdText(strings.Join(x.Evidence, "; ")))
+			}
+		}
 		if len(f.Owners) > 0 {
 			p.line("\n## Owners\n")
 			for _, o := range f.Owners {

@@ -43,13 +43,10 @@ func KnownFixReport(w io.Writer, d KnownFixes, st Style) error {
 func knownFix(p *printer, f *knownfix.Fix, indent string) {
 	p.line("%s%s  %s", indent, p.s.paint(strong, shortID(f.Where)), f.Subject)
 	indent += "    "
-	switch f.Status {
-	case knownfix.Later:
-		p.line("%s%s", indent, p.s.paint(good, "the kernel's line has it since "+f.InLine))
-	case knownfix.Already:
-		p.line("%s%s", indent, p.s.paint(caution, "the kernel has it, since "+f.InLine+": the fault is another, or came back"))
-	case knownfix.NotInLine:
-		p.line("%s%s", indent, p.s.paint(caution, "not in the kernel's stable line: to be backported"))
+	if text := fixStatus(f); f.Status == knownfix.Later {
+		p.line("%s%s", indent, p.s.paint(good, text))
+	} else if f.Status != knownfix.Unknown {
+		p.line("%s%s", indent, p.s.paint(caution, text))
 	}
 	if len(f.Releases) > 0 {
 		p.wrapped(painted(indent), "in "+strings.Join(f.Releases, ", "), plain)
@@ -61,4 +58,17 @@ func knownFix(p *printer, f *knownfix.Fix, indent string) {
 	for _, x := range f.RevertedBy {
 		p.line("%s%s", indent, p.s.paint(danger, "taken back by "+shortID(x)))
 	}
+}
+
+// fixStatus says what a fix is to the kernel that crashed.
+func fixStatus(f *knownfix.Fix) string {
+	switch f.Status {
+	case knownfix.Later:
+		return "the kernel's line has it since " + f.InLine
+	case knownfix.Already:
+		return "the kernel has it, since " + f.InLine + ": the fault is another, or came back"
+	case knownfix.NotInLine:
+		return "not in the kernel's stable line: to be backported"
+	}
+	return "nothing says which releases have it"
 }

@@ -132,6 +132,7 @@ func (p *printer) finding(res *triage.Result, f *triage.Finding) {
 		}
 	}
 	p.security(f.Security)
+	p.fixes(f)
 	p.owners(f)
 	if len(f.Next) > 0 {
 		p.section("Do next")
@@ -262,6 +263,17 @@ func frameText(f *crash.Frame) string {
 		name += " (inlined)"
 	}
 	return name
+}
+
+// fixes lists the changes that may mend it.
+func (p *printer) fixes(f *triage.Finding) {
+	if len(f.Fixes) == 0 {
+		return
+	}
+	p.section("Fixed already?")
+	for i := range f.Fixes {
+		knownFix(p, &f.Fixes[i], "  ")
+	}
 }
 
 func (p *printer) owners(f *triage.Finding) {

@@ -11,6 +11,7 @@ import (
 	"ringside/bundle"
 	"ringside/crash"
 	"ringside/diagnose"
+	"ringside/internal/knownfix"
 	"ringside/internal/recording"
 	"ringside/owner"
 	"ringside/symbol"
@@ -51,8 +52,10 @@ type Finding struct {
 	Source string     `json:"source,omitempty"`
 	Also   []Sighting `json:"also,omitempty"`
 	diagnose.Diagnosis
-	Owners  []Owner   `json:"owners"`
-	Excerpt []LogLine `json:"excerpt"` // the lines that carry the evidence
+	Owners []Owner `json:"owners"`
+	// Fixes are changes that may mend it, where histories were searched.
+	Fixes   []knownfix.Fix `json:"fixes,omitempty"`
+	Excerpt []LogLine      `json:"excerpt"` // the lines that carry the evidence
 }
 
 // Owner is who looks after the code that a finding is about.
@@ -90,6 +93,8 @@ type Options struct {
 	// Tree, where it is set, is asked for the index of the kernel release of
 	// each report, which then goes before Owners.
 	Tree func(release string) (*owner.Index, error)
+	// Fixes, where it is set, is asked for changes that may mend what a report is about.
+	Fixes func(r *crash.Report, idx *owner.Index) ([]knownfix.Fix, error)
 	// Symbols, where it is set, is asked for symbols once the log has been read
 	// for what it says about its kernel. A nil source means that there are none.
 	Symbols func(h symbol.Hints) (src symbol.Source, kernelID string, err error)
@@ -202,6 +207,7 @@ func (res *Result) findings(ctx context.Context, in Input, o Options, err error)
 	doc := res.Document
 	indexes := newOwnerIndexes(o)
 	at := map[int]int{} // report index to finding index
+	var ferr error
 	for i := range doc.Reports {
 		r := &doc.Reports[i]
 		if r.RepeatOf != nil {
@@ -217,7 +223,16 @@ func (res *Result) findings(ctx context.Context, in Input, o Options, err error)
 			Owners: ownersOf(indexes.of(r), doc, r), Excerpt: []LogLine{},
 		})
 	}
-	err = errors.Join(err, indexes.err)
+	for i := range res.Findings {
+		if o.Fixes == nil || ferr != nil {
+			break
+		}
+		r := &doc.Reports[res.Findings[i].Report]
+		if res.Findings[i].Fixes, ferr = o.Fixes(r, indexes.of(r)); ferr != nil {
+			ferr = fmt.Errorf("known fixes are not shown: %w", ferr)
+		}
+	}
+	err = errors.Join(err, indexes.err, ferr)
 	order(res.Findings, doc)
 	qerr := res.excerpts(ctx, in, o)
 	var archive *artefact.Error

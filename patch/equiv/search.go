@@ -46,10 +46,12 @@ type Match struct {
 const (
 	equalScore    = 0.9
 	modifiedScore = 0.5
-	// With the same subject, the same author and file, or the origin named, less will do.
-	knownScore = 0.12
-	partShare  = 0.85
-	partLines  = 4
+	// With the same subject, or the origin named, less will do; with the same author and
+	// file a little less.
+	knownScore  = 0.12
+	authorScore = 0.4
+	partShare   = 0.85
+	partLines   = 4
 )
 
 const (
@@ -257,7 +259,7 @@ func (s *search) judge(doc uint32) (Match, bool, error) {
 	if mine+theirs > 0 {
 		m.Score = min(2*common/(mine+theirs), 1)
 	}
-	if s.d.Author != "" && strings.EqualFold(s.d.Author, d.Author) && m.Score >= knownScore && sharePath(s.d.Paths, d.Paths) {
+	if s.d.Author != "" && strings.EqualFold(s.d.Author, d.Author) && m.Score >= authorScore && sharePath(s.d.Paths, d.Paths) {
 		m.Because = append(slices.Clone(m.Because), "the same author and file")
 	}
 	return m, s.kind(&m), nil

@@ -3,6 +3,7 @@ package history_test
 import (
 	"context"
 	"os"
+	"strconv"
 	"testing"
 
 	"ringside/gitrepo"
@@ -10,12 +11,16 @@ import (
 	"ringside/patch/history"
 )
 
-// BenchmarkWalk makes the prints of 3,000 commits of the repository that RINGSIDE_GIT
-// names (a .git directory).
+// BenchmarkWalk makes the prints of RINGSIDE_COMMITS (3,000) commits of the repository that
+// RINGSIDE_GIT names (a .git directory).
 func BenchmarkWalk(b *testing.B) {
 	dir := os.Getenv("RINGSIDE_GIT")
 	if dir == "" {
 		b.Skip("RINGSIDE_GIT names no repository")
+	}
+	limit, err := strconv.Atoi(os.Getenv("RINGSIDE_COMMITS"))
+	if err != nil {
+		limit = 3000
 	}
 	for _, terse := range []bool{true, false} {
 		name := "index"
@@ -33,7 +38,7 @@ func BenchmarkWalk(b *testing.B) {
 					b.Fatal(err)
 				}
 				n := 0
-				if _, err := history.Walk(context.Background(), r, history.Options{From: []gitrepo.ID{head}, Limit: 3000, Terse: terse}, func(*equiv.Doc) error { n++; return nil }); err != nil {
+				if _, err := history.Walk(context.Background(), r, history.Options{From: []gitrepo.ID{head}, Limit: limit, Terse: terse}, func(*equiv.Doc) error { n++; return nil }); err != nil {
 					b.Fatal(err)
 				}
 				b.ReportMetric(float64(n), "commits")

@@ -207,6 +207,7 @@ func (w *worker) doc(job work, d *equiv.Doc) (lost int, err error) {
 		w.counter.File(before, after)
 	}
 	d.Print = w.counter.Print()
+	w.rd.Recycle()
 	d.Upstream = Origin(c.Message)
 	d.Fixes, d.Reverts = equiv.References(c.Message)
 	if !w.o.Terse {
