@@ -21,7 +21,7 @@ func newPatchStack(s Streams) *cobra.Command {
 	var out output
 	var in stackFlags
 	var history historyFlags
-	var tree, on string
+	var tree, on, name string
 	var full bool
 	c := &cobra.Command{
 		Use:   "stack FILE|DIR|RANGE",
@@ -38,7 +38,8 @@ back or mended there, whether it still applies, how old it is and whose; and wha
   keep     it says that it is not for upstream
 
 The tree's content decides, not names: a patch counts as there if its lines are, or what
-later changes have left of them. The number of patches that are not to be dropped is the
+later changes have left of them. 'ringside push' sends the JSON to a server, which keeps
+how the stack went. The number of patches that are not to be dropped is the
 figure "patch stack size".`,
 		Example: `  ringside patch stack debian/patches --tree linux-6.12
   ringside patch stack target/linux/generic --release 6.1 --tree linux-6.6 --markdown
@@ -48,6 +49,9 @@ figure "patch stack size".`,
 			st, err := in.read(c.Context(), s, args[0])
 			if err != nil {
 				return err
+			}
+			if name != "" {
+				st.Name = name
 			}
 			report, err := standing(c.Context(), s, st, tree, on, &history)
 			if err != nil {
@@ -64,6 +68,7 @@ figure "patch stack size".`,
 	out.flags(c, true)
 	in.flags(c)
 	history.flags(c, "upstream", "`WHERE` upstream's changes are: a git repository, a file that 'patch index' made, a folder of patches; may be repeated")
+	c.Flags().StringVar(&name, "name", "", "`NAME` of the stack in the report, and in a server that it is pushed to")
 	c.Flags().StringVar(&tree, "tree", "", "source `TREE` that the stack is to be held against")
 	c.Flags().StringVar(&on, "date", "", "`DAY` that ages are counted to, as 2026-12-01 (default: today)")
 	c.Flags().BoolVar(&full, "full", false, "list all patches, with the evidence")

@@ -68,6 +68,9 @@ type Reader interface {
 	Exposures(ctx context.Context) (*Exposures, error)
 	KernelExposure(ctx context.Context, idOrRelease string) (*KernelExposure, error)
 	Verdicts(ctx context.Context, kernel string, f VerdictFilter) (*VerdictPage, error)
+	PatchStacks(ctx context.Context) ([]PatchStack, error)
+	PatchStack(ctx context.Context, idOrName string) (*PatchStack, error)
+	StackPatches(ctx context.Context, id string, f StackPatchFilter) (*StackPatchPage, error)
 	Baselines(ctx context.Context, kernel string) ([]KernelBaseline, error)
 
 	Jobs(ctx context.Context, f JobFilter) (*JobPage, error)

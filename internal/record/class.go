@@ -19,6 +19,8 @@ const (
 	ClassDump      Class = "dump"      // a kernel's memory
 	ClassRecording Class = "recording" // a profile or a trace
 	ClassInventory Class = "inventory" // what a kernel was built from
+	// ClassPatchStack is a report of where the patches of a stack stand.
+	ClassPatchStack Class = "patch-stack"
 )
 
 // heavy are the classes whose analysis takes long: they have a queue of their
@@ -34,6 +36,8 @@ func (s *Service) classify(head []byte) Class {
 		return ClassRecording
 	case s.exposer != nil && s.exposer.Recognize(head):
 		return ClassInventory
+	case isPatchStack(head):
+		return ClassPatchStack
 	}
 	return ClassLog
 }
@@ -51,6 +55,8 @@ func (s *Service) takes(want, class Class) error {
 		return fmt.Errorf("%w: this server does not judge CVEs", ErrInvalid)
 	case want == ClassInventory:
 		return fmt.Errorf("%w: this is no inventory of a kernel, as ringside cve inventory makes one", ErrInvalid)
+	case want == ClassPatchStack:
+		return fmt.Errorf("%w: this is no report of a patch stack, as ringside patch stack --json makes one", ErrInvalid)
 	case s.recordings == nil:
 		return fmt.Errorf("%w: this server does not take recordings", ErrInvalid)
 	}
@@ -59,7 +65,7 @@ func (s *Service) takes(want, class Class) error {
 
 // most is the size limit of a class.
 func (s *Service) most(c Class) int64 {
-	if c == ClassLog || c == ClassInventory {
+	if c == ClassLog || c == ClassInventory || c == ClassPatchStack {
 		return s.limit
 	}
 	return s.dumpLimit
@@ -78,8 +84,11 @@ func smaller(c Class) string {
 
 // enqueue promises the analysis of a new receipt.
 func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Class, m Meta) error {
-	if c == ClassInventory {
+	switch c {
+	case ClassInventory:
 		return s.enqueueInventory(ctx, tx, receipt, m)
+	case ClassPatchStack:
+		return s.enqueuePatchStack(ctx, tx, receipt)
 	}
 	table := map[Class]string{ClassDump: "dumps", ClassRecording: "recordings"}[c]
 	if table == "" {
@@ -97,7 +106,8 @@ func classOf(ctx context.Context, q store.Querier, receipt string) (Class, error
 	var c Class
 	err := q.QueryRowContext(ctx, `select case when exists (select 1 from dumps where id = $1) then 'dump'
 		when exists (select 1 from recordings where id = $1) then 'recording'
-		when exists (select 1 from inventories where id = $1) then 'inventory' else '' end`, receipt).Scan(&c)
+		when exists (select 1 from inventories where id = $1) then 'inventory'
+		when exists (select 1 from patch_reports where id = $1) then 'patch-stack' else '' end`, receipt).Scan(&c)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}

@@ -28,15 +28,12 @@ func (s *Service) Intake(ctx context.Context, r io.Reader, m Meta) (Receipt, err
 		return Receipt{}, err
 	}
 	in := bufio.NewReaderSize(r, DumpHead)
-	head, err := in.Peek(1)
+	head, err := in.Peek(DumpHead)
 	if errors.Is(err, io.EOF) {
-		return Receipt{}, ErrEmpty
-	}
-	if err == nil && (s.dumps != nil || s.recordings != nil || s.exposer != nil) {
-		// A short artefact ends within, which is no error.
-		if head, err = in.Peek(DumpHead); errors.Is(err, io.EOF) {
-			err = nil
+		if len(head) == 0 {
+			return Receipt{}, ErrEmpty
 		}
+		err = nil // a short artefact ends within
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("read the artefact: %w", err)
@@ -74,7 +71,8 @@ func (s *Service) IntakeKnown(ctx context.Context, m Meta) (Receipt, error) {
 		return q.QueryRowContext(ctx, `select a.size,
 			case when exists (select 1 from dumps d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'dump'
 				when exists (select 1 from recordings d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'recording'
-				when exists (select 1 from inventories d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'inventory' else '' end
+				when exists (select 1 from inventories d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'inventory'
+				when exists (select 1 from patch_reports d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'patch-stack' else '' end
 			from artefacts a where a.sha256 = $1`, m.SHA256).Scan(&ref.Size, &class)
 	})
 	if err != nil || m.Class != ClassLog && m.Class != class {

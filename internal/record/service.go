@@ -227,9 +227,10 @@ func (s *Service) pool() *store.Workers {
 			jobBackfill: s.backfill,
 			jobTakeOver: s.takeOver,
 
-			jobInventory: func(ctx context.Context, j store.Job) error { return s.readInventory(ctx, j.Key) },
-			jobFeed:      func(ctx context.Context, _ store.Job) error { return s.readFeed(ctx) },
-			jobJudge:     func(ctx context.Context, j store.Job) error { return s.judge(ctx, j.Key) },
+			jobInventory:  func(ctx context.Context, j store.Job) error { return s.readInventory(ctx, j.Key) },
+			jobPatchStack: func(ctx context.Context, j store.Job) error { return s.readPatchStack(ctx, j.Key) },
+			jobFeed:       func(ctx context.Context, _ store.Job) error { return s.readFeed(ctx) },
+			jobJudge:      func(ctx context.Context, j store.Job) error { return s.judge(ctx, j.Key) },
 		},
 		Dead: s.gaveUp,
 	}

@@ -76,6 +76,7 @@ func New(c Config) (http.Handler, error) {
 	s.hosts(api)
 	s.kernels(api)
 	s.cves(api)
+	s.stacks(api)
 	s.overview(api)
 	s.jobs(api)
 	if err := describe(mux, api.OpenAPI()); err != nil {
@@ -114,6 +115,7 @@ func apiConfig(c Config) huma.Config {
 				{Name: "signatures", Description: "Classes of crashes, and where the team stands with them"},
 				{Name: "hosts", Description: "Machines"},
 				{Name: "kernels", Description: "Kernel builds"},
+				{Name: "stacks", Description: "Patches that are carried on top of upstream: where each stands, and what to do"},
 				{Name: "cves", Description: "Which CVEs touch which kernels, since when, and until when they may"},
 				{Name: "overview", Description: "What needs somebody now"},
 				{Name: "jobs", Description: "The work behind the record"},

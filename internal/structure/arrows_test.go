@@ -111,7 +111,7 @@ var rooms = []struct {
 	{"internal/knownfix", []string{"crash", "owner", "patch/equiv"}},
 	{"internal/patchindex", []string{"gitrepo", "patch/equiv", "patch/history", "patch/read"}},
 	{"internal/store", nil},
-	{"internal/record", []string{"internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
+	{"internal/record", []string{"patch/stack", "internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
 	{"internal/child", []string{"internal/store"}},
 	{"internal/exposure", []string{"internal/record", "internal/store", "inventory", "kbuild", "kconfig", "kconfig/dotconfig", "kconfig/hardening", "kconfig/baseline", "vuln", "vuln/changelog", "vuln/ranges", "vuln/severity", "vuln/sla"}},
 	{"internal/dumpjob", []string{"internal/record", "internal/child", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},
@@ -122,7 +122,7 @@ var rooms = []struct {
 	{"internal/render", []string{"patch", "patch/diff", "patch/equiv", "patch/landed", "patch/stack", "internal/knownfix", "kconfig/hardening", "kconfig/baseline", "kconfig/meaning", "vuln", "vuln/sla", "vuln/reconcile", "vuln/feed", "vuln/impact", "vuln/ranges", "vuln/severity", "kconfig", "kconfig/dotconfig", "kbuild", "internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"patch/stack", "vuln", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"internal/record", "internal/store"}},
-	{"internal/web", []string{"internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
+	{"internal/web", []string{"patch/stack", "internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/recording", "internal/child", "internal/recordingjob", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",

@@ -132,6 +132,8 @@ func New(c Config) (http.Handler, error) {
 		{"POST /cves/{id}/risks", s.acceptRisk},
 		{"POST /cves/{id}/risks/{risk}/revoke", s.revokeRisk},
 		{"GET /baselines", s.baselines},
+		{"GET /stacks", s.stacks},
+		{"GET /stacks/{id}", s.stack},
 		{"GET /hosts", s.hosts},
 		{"GET /hosts/{id}", s.host},
 		{"GET /admin/jobs", s.jobs},

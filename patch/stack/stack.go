@@ -125,13 +125,13 @@ type Report struct {
 	Searched    []string       `json:"searched,omitempty"`
 	Patches     []Entry        `json:"patches"`
 	Problems    []string       `json:"problems"`
-	Totals      Totals         `json:"totals"`
+	Totals      Figures        `json:"totals"`
 	ByAdvice    map[string]int `json:"by_advice"`
 }
 
-// Totals are the figures of a stack. Size is the KPI "patch stack size": the patches that
+// Figures are the totals of a stack. Size is the KPI "patch stack size": the patches that
 // have to be carried on, which those that the tree has already are not.
-type Totals struct {
+type Figures struct {
 	Patches     int `json:"patches"`
 	Size        int `json:"size"`
 	Lines       int `json:"lines"`
@@ -190,7 +190,7 @@ func Build(in Input) (*Report, error) {
 	return r, nil
 }
 
-func (t *Totals) count(e *Entry) {
+func (t *Figures) count(e *Entry) {
 	t.Patches++
 	t.Lines += e.Added + e.Removed
 	t.Missing += len(e.Missing)
