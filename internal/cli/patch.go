@@ -27,5 +27,6 @@ func patchVerbs(s Streams) []*cobra.Command {
 		newPatchStack(s),
 		newPatchFixes(s),
 		newPatchKnownFix(s),
+		newPatchApply(s),
 	}
 }
