@@ -28,5 +28,6 @@ func patchVerbs(s Streams) []*cobra.Command {
 		newPatchFixes(s),
 		newPatchKnownFix(s),
 		newPatchApply(s),
+		newPatchBackport(s),
 	}
 }
