@@ -29,5 +29,6 @@ func patchVerbs(s Streams) []*cobra.Command {
 		newPatchKnownFix(s),
 		newPatchApply(s),
 		newPatchBackport(s),
+		newPatchPlan(s),
 	}
 }

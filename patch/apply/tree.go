@@ -205,3 +205,20 @@ func (o *opened) Mode() fs.FileMode {
 	}
 	return 0o644
 }
+
+// Put sets a file, as somebody who solves a conflict would. A mode that is empty is that
+// of the file before.
+func (t *Tree) Put(c Change) {
+	if c.Deleted {
+		t.files[c.Path] = nil
+		return
+	}
+	mode := c.Mode
+	if mode == "" {
+		mode = "100644"
+		if f, err := t.get(c.Path); err == nil {
+			mode = f.mode
+		}
+	}
+	t.files[c.Path] = newFile(c.Content, mode)
+}

@@ -23,6 +23,8 @@ type Conflict struct {
 // A Result is what became of a merge.
 type Result struct {
 	Text string // with ours where there is a conflict
+	// Preferred has theirs there: as if somebody had decided for it.
+	Preferred string
 	// Conflicts is empty where the merge is clean.
 	Conflicts []Conflict
 	// Taken counts the changes of theirs that were taken, and Same those that ours has
@@ -35,11 +37,10 @@ func Three(base, ours, theirs string) Result {
 	o, a, b := split(base), split(ours), split(theirs)
 	ea, eb := diff.Lines(o, a), diff.Lines(o, b)
 	var r Result
-	var out strings.Builder
+	var out, other strings.Builder
 	write := func(lines []string) {
-		for _, l := range lines {
-			out.WriteString(l)
-		}
+		put(&out, lines)
+		put(&other, lines)
 	}
 	at := 0 // in base
 	i, k := 0, 0
@@ -73,7 +74,7 @@ func Three(base, ours, theirs string) Result {
 				}
 			}
 			write(o[at:from])
-			x := side(a, ea[ai:i], from, to, shift)
+			x := side(ea[ai:i], from, to, shift)
 			if i > ai {
 				shift = ea[i-1].BEnd - ea[i-1].AEnd
 			}
@@ -81,18 +82,26 @@ func Three(base, ours, theirs string) Result {
 			if bk > 0 {
 				bshift = eb[bk-1].BEnd - eb[bk-1].AEnd
 			}
-			y := side(b, eb[bk:k], from, to, bshift)
-			r.both(&out, o[from:to], a[x[0]:x[1]], b[y[0]:y[1]], x[0])
+			y := side(eb[bk:k], from, to, bshift)
+			put(&out, a[x[0]:x[1]])
+			put(&other, b[y[0]:y[1]])
+			r.both(o[from:to], a[x[0]:x[1]], b[y[0]:y[1]], x[0])
 			at = to
 		}
 	}
 	write(o[at:])
-	r.Text = out.String()
+	r.Text, r.Preferred = out.String(), other.String()
 	return r
 }
 
+func put(b *strings.Builder, lines []string) {
+	for _, l := range lines {
+		b.WriteString(l)
+	}
+}
+
 // side gives the lines of one side for a stretch of the base.
-func side(_ []string, edits []diff.Edit, from, to, shift int) [2]int {
+func side(edits []diff.Edit, from, to, shift int) [2]int {
 	if len(edits) == 0 {
 		return [2]int{from + shift, to + shift}
 	}
@@ -102,16 +111,10 @@ func side(_ []string, edits []diff.Edit, from, to, shift int) [2]int {
 
 // both settles a stretch that both sides have changed: what they have in common at its
 // ends, and in its middle, is no conflict.
-func (r *Result) both(out *strings.Builder, base, ours, theirs []string, line int) {
+func (r *Result) both(base, ours, theirs []string, line int) {
 	if slices.Equal(ours, theirs) {
 		r.Same++
-		for _, l := range ours {
-			out.WriteString(l)
-		}
 		return
-	}
-	for _, l := range ours {
-		out.WriteString(l)
 	}
 	// Parts that are the same on both sides stand; what remains is in conflict. The base
 	// belongs to the whole.
