@@ -27,6 +27,8 @@ func patchVerbs(s Streams) []*cobra.Command {
 		newPatchStack(s),
 		newPatchFixes(s),
 		newPatchKnownFix(s),
+		newPatchReviews(s),
+		newPatchContributions(s),
 		newPatchApply(s),
 		newPatchBackport(s),
 		newPatchPlan(s),

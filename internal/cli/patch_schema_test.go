@@ -34,6 +34,7 @@ func TestSchemaPatch(t *testing.T) {
 		{"patch-known-fix", exitFinding, []string{"known-fix", "--index", in("one.patch"), "--function", "nothing_of_the_kind"}},
 		{"patch-rebase-plan", exitFinding, []string{"rebase-plan", "--stack", dir, "--from", dir, "--to", dir}},
 		{"patch-apply", exitFinding, []string{"apply", dir, "--tree", dir}},
+		{"patch-reviews", exitDone, []string{"reviews", in("mbox")}},
 		{"patch-show", exitDone, []string{"show", in("one.patch"), in("one.patch")}},
 	} {
 		docs, stderr, code := runJSON(t, append(append([]string{"patch"}, tt.args...), "--json")...)

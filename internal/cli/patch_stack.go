@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"ringside/internal/render"
 	"ringside/owner"
 	"ringside/patch"
+	"ringside/patch/apply"
 	"ringside/patch/landed"
 	"ringside/patch/stack"
 )
@@ -93,6 +95,7 @@ func standing(ctx context.Context, s Streams, st *patch.Stack, tree, on string, 
 		if input.Landed, err = landed.New(os.DirFS(tree)).Stack(st.Patches); err != nil {
 			return nil, usage(err)
 		}
+		input.Apply = applied(apply.New(os.DirFS(tree)), st.Patches)
 	}
 	list, err := history.open(ctx, s)
 	if err != nil {
@@ -108,6 +111,38 @@ func standing(ctx context.Context, s Streams, st *patch.Stack, tree, on string, 
 		return nil, usage(err)
 	}
 	return report, nil
+}
+
+// applied puts patches on a tree, one after the other.
+func applied(tree *apply.Tree, patches []*patch.Patch) []stack.Applied {
+	out := make([]stack.Applied, len(patches))
+	for i, p := range patches {
+		r := tree.Apply(p, apply.Options{})
+		out[i] = stack.Applied{Outcome: r.Outcome.String(), Why: whyNot(&r)}
+	}
+	return out
+}
+
+// whyNot says in a line what keeps a patch from going on.
+func whyNot(r *apply.Result) string {
+	if r.Outcome != apply.Fail {
+		return ""
+	}
+	if r.There {
+		return "the tree has it already"
+	}
+	for i := range r.Files {
+		f := &r.Files[i]
+		if f.Err != nil {
+			return fmt.Sprintf("%s: %s", f.Path, f.Err)
+		}
+		for k := range f.Hunks {
+			if f.Hunks[k].Outcome == apply.Fail {
+				return fmt.Sprintf("%s: %s", f.Path, f.Hunks[k].Why())
+			}
+		}
+	}
+	return ""
 }
 
 // ownersOf names the subsystems of files.

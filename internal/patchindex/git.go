@@ -12,8 +12,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"ringside/gitrepo"
+	"ringside/patch/contrib"
 	"ringside/patch/equiv"
 	"ringside/patch/history"
 )
@@ -208,4 +210,32 @@ func firstReleases(ctx context.Context, r *gitrepo.Repo, refs []gitrepo.Ref) (ma
 		before = append(before, t.id)
 	}
 	return out, nil
+}
+
+// Commits calls visit with each commit of a repository's branches and tags that is no
+// merge and was written since a time, with the release that has it first.
+func Commits(ctx context.Context, where string, since time.Time, visit func(*contrib.Commit)) error {
+	r, err := OpenRepo(where)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	refs, ids, err := tips(r)
+	if err != nil {
+		return err
+	}
+	releases, err := firstReleases(ctx, r, refs)
+	if err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	_, err = r.NewReader().Log(ctx, commitsOf(r, ids), nil, func(c, _ *gitrepo.Commit) bool {
+		if len(c.Parents) < 2 && !c.Author.When.Before(since) {
+			visit(&contrib.Commit{Author: c.Author.Email, Committer: c.Committer.Email, Date: c.Author.When, Message: c.Message, Release: releases[c.ID]})
+		}
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	return nil
 }

@@ -54,6 +54,8 @@ var published = []Published{
 	{"patch-apply.v1.json", render.PatchApplySchemaID, "ringside patch apply --json", reflect.TypeFor[render.PatchApply]()},
 	{"patch-backport.v1.json", render.PatchBackportSchemaID, "ringside patch backport --json", reflect.TypeFor[render.PatchBackport]()},
 	{"patch-rebase-plan.v1.json", render.PatchPlanSchemaID, "ringside patch rebase-plan --json", reflect.TypeFor[render.PatchPlan]()},
+	{"patch-contributions.v1.json", render.PatchContributionsSchemaID, "ringside patch contributions --json", reflect.TypeFor[render.PatchContributions]()},
+	{"patch-reviews.v1.json", render.PatchReviewsSchemaID, "ringside patch reviews --json", reflect.TypeFor[render.PatchReviews]()},
 	{"patch-show.v1.json", render.PatchShowSchemaID, "ringside patch show --json", reflect.TypeFor[render.PatchShow]()},
 	{"probe-doctor.v1.json", render.ProbeDoctorSchemaID, "ringside probe doctor --json", reflect.TypeFor[render.ProbeDoctor]()},
 	{"probe-recipes.v1.json", render.ProbeRecipesSchemaID, "ringside probe list --json", reflect.TypeFor[render.ProbeRecipes]()},
