@@ -69,6 +69,7 @@ type Reader interface {
 	KernelExposure(ctx context.Context, idOrRelease string) (*KernelExposure, error)
 	Verdicts(ctx context.Context, kernel string, f VerdictFilter) (*VerdictPage, error)
 	PatchStacks(ctx context.Context) ([]PatchStack, error)
+	PatchWork(ctx context.Context) (*PatchWork, error)
 	PatchStack(ctx context.Context, idOrName string) (*PatchStack, error)
 	StackPatches(ctx context.Context, id string, f StackPatchFilter) (*StackPatchPage, error)
 	Baselines(ctx context.Context, kernel string) ([]KernelBaseline, error)

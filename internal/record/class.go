@@ -21,6 +21,8 @@ const (
 	ClassInventory Class = "inventory" // what a kernel was built from
 	// ClassPatchStack is a report of where the patches of a stack stand.
 	ClassPatchStack Class = "patch-stack"
+	// ClassPatchWork is a report of reviews, or of contributions to upstream.
+	ClassPatchWork Class = "patch-work"
 )
 
 // heavy are the classes whose analysis takes long: they have a queue of their
@@ -38,6 +40,8 @@ func (s *Service) classify(head []byte) Class {
 		return ClassInventory
 	case isPatchStack(head):
 		return ClassPatchStack
+	case patchWork(head) != "":
+		return ClassPatchWork
 	}
 	return ClassLog
 }
@@ -55,6 +59,8 @@ func (s *Service) takes(want, class Class) error {
 		return fmt.Errorf("%w: this server does not judge CVEs", ErrInvalid)
 	case want == ClassInventory:
 		return fmt.Errorf("%w: this is no inventory of a kernel, as ringside cve inventory makes one", ErrInvalid)
+	case want == ClassPatchWork:
+		return fmt.Errorf("%w: this is no report of reviews or contributions, as ringside patch reviews --json makes one", ErrInvalid)
 	case want == ClassPatchStack:
 		return fmt.Errorf("%w: this is no report of a patch stack, as ringside patch stack --json makes one", ErrInvalid)
 	case s.recordings == nil:
@@ -65,7 +71,7 @@ func (s *Service) takes(want, class Class) error {
 
 // most is the size limit of a class.
 func (s *Service) most(c Class) int64 {
-	if c == ClassLog || c == ClassInventory || c == ClassPatchStack {
+	if c == ClassLog || c == ClassInventory || c == ClassPatchStack || c == ClassPatchWork {
 		return s.limit
 	}
 	return s.dumpLimit
@@ -89,6 +95,8 @@ func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Cla
 		return s.enqueueInventory(ctx, tx, receipt, m)
 	case ClassPatchStack:
 		return s.enqueuePatchStack(ctx, tx, receipt)
+	case ClassPatchWork:
+		return s.enqueuePatchWork(ctx, tx, receipt)
 	}
 	table := map[Class]string{ClassDump: "dumps", ClassRecording: "recordings"}[c]
 	if table == "" {
@@ -107,7 +115,8 @@ func classOf(ctx context.Context, q store.Querier, receipt string) (Class, error
 	err := q.QueryRowContext(ctx, `select case when exists (select 1 from dumps where id = $1) then 'dump'
 		when exists (select 1 from recordings where id = $1) then 'recording'
 		when exists (select 1 from inventories where id = $1) then 'inventory'
-		when exists (select 1 from patch_reports where id = $1) then 'patch-stack' else '' end`, receipt).Scan(&c)
+		when exists (select 1 from patch_reports where id = $1) then 'patch-stack'
+		when exists (select 1 from patch_documents where id = $1) then 'patch-work' else '' end`, receipt).Scan(&c)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}

@@ -28,7 +28,7 @@ type PatchStack struct {
 	Tree       string         `json:"tree,omitempty" doc:"What it was held against"`
 	Version    string         `json:"version,omitempty" doc:"Of the tree"`
 	Size       int64          `json:"size" doc:"Patches that have to be carried on: the KPI \"patch stack size\""`
-	Totals     stack.Figures  `json:"totals"`
+	Totals     stack.Tally    `json:"totals"`
 	ByAdvice   map[string]int `json:"by_advice" doc:"Patches by what to do with them"`
 	FirstAt    time.Time      `json:"first_at"`
 	ReportedAt time.Time      `json:"reported_at"`

@@ -77,6 +77,7 @@ func New(c Config) (http.Handler, error) {
 	s.kernels(api)
 	s.cves(api)
 	s.stacks(api)
+	s.patchWork(api)
 	s.overview(api)
 	s.jobs(api)
 	if err := describe(mux, api.OpenAPI()); err != nil {

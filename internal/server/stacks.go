@@ -50,3 +50,14 @@ func (s *server) stacks(api huma.API) {
 		return &output[*record.StackPatchPage]{p}, s.problem(ctx, err)
 	})
 }
+
+func (s *server) patchWork(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "get-patch-work", Method: http.MethodGet, Path: "/api/v1/patch-work", Tags: []string{"stacks"},
+		Summary:     "How the team's patches fare in review and upstream",
+		Description: "Reports of ringside patch reviews --json and patch contributions --json, the latest of each name.",
+	}, func(ctx context.Context, _ *struct{}) (*output[*record.PatchWork], error) {
+		w, err := s.Record.PatchWork(ctx)
+		return &output[*record.PatchWork]{w}, s.problem(ctx, err)
+	})
+}

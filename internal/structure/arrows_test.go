@@ -117,7 +117,7 @@ var rooms = []struct {
 	{"internal/knownfix", []string{"crash", "owner", "patch/equiv"}},
 	{"internal/patchindex", []string{"patch/contrib", "gitrepo", "patch/equiv", "patch/history", "patch/read"}},
 	{"internal/store", nil},
-	{"internal/record", []string{"patch/stack", "internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
+	{"internal/record", []string{"patch/stack", "patch/review", "patch/contrib", "internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
 	{"internal/child", []string{"internal/store"}},
 	{"internal/exposure", []string{"internal/record", "internal/store", "inventory", "kbuild", "kconfig", "kconfig/dotconfig", "kconfig/hardening", "kconfig/baseline", "vuln", "vuln/changelog", "vuln/ranges", "vuln/severity", "vuln/sla"}},
 	{"internal/dumpjob", []string{"internal/record", "internal/child", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},

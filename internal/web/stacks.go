@@ -14,6 +14,7 @@ type stacksView struct {
 	Origin string
 	Items  []record.PatchStack
 	Size   int64 // of all together
+	Work   *record.PatchWork
 }
 
 func (s *site) stacks(w http.ResponseWriter, r *http.Request) error {
@@ -21,7 +22,11 @@ func (s *site) stacks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := stacksView{Origin: origin(r), Items: list}
+	work, err := s.svc.PatchWork(r.Context())
+	if err != nil {
+		return err
+	}
+	v := stacksView{Origin: origin(r), Items: list, Work: work}
 	for i := range list {
 		v.Size += list[i].Size
 	}

@@ -31,6 +31,15 @@ func stackFleet(t *testing.T) *fleet {
 		}
 		f.drain()
 	}
+	for _, text := range []string{
+		`{"schema":"https://ringside.dev/schemas/patch-reviews.v1.json","name":"forge <1>","reviews":[],"totals":{"reviews":9,"merged":3,"abandoned":1,"open":5,"acceptance":0.75,"median_rounds":2.5,"median_days":4.5,"reviewers":[]}}`,
+		`{"schema":"https://ringside.dev/schemas/patch-contributions.v1.json","name":"us in linux","commits":100,"share":0.25,"total":{"authored":25},"releases":[],"people":[]}`,
+	} {
+		if _, err := f.svc.Intake(t.Context(), strings.NewReader(text), record.Meta{ReceivedAt: f.now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.drain()
 	return f
 }
 
@@ -47,7 +56,7 @@ func TestStackPages(t *testing.T) {
 		code int
 		text []string
 	}{
-		{"/stacks", 200, []string{"vendor-6.1", `href="` + page + `"`, "linux-6.6 6.6.2", "2 patches to carry on in 1 stack"}},
+		{"/stacks", 200, []string{"vendor-6.1", `href="` + page + `"`, "linux-6.6 6.6.2", "2 patches to carry on in 1 stack", "forge &lt;1&gt;", "75 %", "2.5", "us in linux", "25 % of 100 commits"}},
 		{page, 200, []string{"net: &lt;fix&gt; a leak", "0003-keep.patch", "2 patches to carry, 4 30 days ago", "2 clean, 0 with fuzz, 1 fail", "mm: it was not enough", "net/a.c:3 is another line"}},
 		{page + "?advice=drop", 200, []string{"net: &lt;fix&gt; a leak", "!0003-keep.patch"}},
 		{page + "?state=not_upstream&q=ADA", 200, []string{"0002-repair.patch", "!0003-keep.patch"}},

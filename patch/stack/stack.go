@@ -125,13 +125,13 @@ type Report struct {
 	Searched    []string       `json:"searched,omitempty"`
 	Patches     []Entry        `json:"patches"`
 	Problems    []string       `json:"problems"`
-	Totals      Figures        `json:"totals"`
+	Totals      Tally          `json:"totals"`
 	ByAdvice    map[string]int `json:"by_advice"`
 }
 
-// Figures are the totals of a stack. Size is the KPI "patch stack size": the patches that
+// A Tally is the totals of a stack. Size is the KPI "patch stack size": the patches that
 // have to be carried on, which those that the tree has already are not.
-type Figures struct {
+type Tally struct {
 	Patches     int `json:"patches"`
 	Size        int `json:"size"`
 	Lines       int `json:"lines"`
@@ -190,7 +190,7 @@ func Build(in Input) (*Report, error) {
 	return r, nil
 }
 
-func (t *Figures) count(e *Entry) {
+func (t *Tally) count(e *Entry) {
 	t.Patches++
 	t.Lines += e.Added + e.Removed
 	t.Missing += len(e.Missing)

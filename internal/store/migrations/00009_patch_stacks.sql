@@ -8,7 +8,7 @@ create table patch_stacks (
     tree       text   not null,
     version    text   not null,            -- of the tree
     size       bigint not null,            -- patches to carry: the KPI
-    totals     text   not null,            -- JSON: stack.Figures
+    totals     text   not null,            -- JSON: stack.Tally
     by_advice  text   not null,            -- JSON: what to do -> patches
     first_at   bigint not null,
     reported_at bigint not null,
@@ -49,8 +49,21 @@ create table stack_patches (
 );
 create index stack_patches_advice on stack_patches (stack_id, advice, position);
 
+-- How patches were reviewed, and what was given to upstream: the latest document of each
+-- name.
+create table patch_documents (
+    id          text   not null primary key references receipts (id) on delete cascade,
+    kind        text   not null,            -- reviews or contributions
+    name        text   not null default '',
+    summary     text   not null default '', -- JSON: review.Figures or contrib.Summary
+    reported_at bigint not null default 0,
+    latest      boolean not null default false
+);
+create index patch_documents_name on patch_documents (kind, name, reported_at);
+
 -- +goose Down
 
+drop table patch_documents;
 drop table stack_patches;
 drop table patch_reports;
 drop table patch_stacks;

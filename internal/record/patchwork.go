@@ -1,0 +1,160 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"ringside/internal/store"
+	"ringside/patch/contrib"
+	"ringside/patch/review"
+)
+
+// jobPatchWork is the kind of the jobs that read a report of reviews or contributions;
+// their key is the ID of its receipt.
+const jobPatchWork = string(ClassPatchWork)
+
+// PatchWork is how the team's patches fare: in review, and upstream.
+type PatchWork struct {
+	Reviews       []ReviewWork       `json:"reviews" nullable:"false" doc:"The latest report of each place of review"`
+	Contributions []ContributionWork `json:"contributions" nullable:"false" doc:"The latest report of each"`
+}
+
+// ReviewWork is what one place of review counts.
+type ReviewWork struct {
+	ID         string         `json:"id" doc:"Receipt of the report"`
+	Name       string         `json:"name"`
+	ReportedAt time.Time      `json:"reported_at"`
+	Figures    review.Figures `json:"figures"`
+}
+
+// ContributionWork is what a team has given to an upstream.
+type ContributionWork struct {
+	ID         string          `json:"id" doc:"Receipt of the report"`
+	Name       string          `json:"name"`
+	ReportedAt time.Time       `json:"reported_at"`
+	Summary    contrib.Summary `json:"summary"`
+}
+
+// The schemas of the reports, and what their kind is called here.
+var patchWorkKinds = []struct{ schema, kind string }{
+	{"https://ringside.dev/schemas/patch-reviews.v1.json", "reviews"},
+	{"https://ringside.dev/schemas/patch-contributions.v1.json", "contributions"},
+}
+
+// patchWork tells the kind of a report that begins so; empty if it is none.
+func patchWork(head []byte) string {
+	head = bytes.TrimLeft(head, " \t\r\n")
+	if len(head) == 0 || head[0] != '{' {
+		return ""
+	}
+	for _, k := range patchWorkKinds {
+		if bytes.Contains(head[:min(len(head), 200)], []byte(k.schema)) {
+			return k.kind
+		}
+	}
+	return ""
+}
+
+// enqueuePatchWork promises the reading of a report.
+func (s *Service) enqueuePatchWork(ctx context.Context, tx *sql.Tx, receipt string) error {
+	if _, err := tx.ExecContext(ctx, `insert into patch_documents (id, kind) values ($1, '') on conflict (id) do nothing`, receipt); err != nil {
+		return err
+	}
+	return s.queue.Enqueue(ctx, tx, jobPatchWork, receipt, "{}")
+}
+
+// readPatchWork reads the report of a receipt.
+func (s *Service) readPatchWork(ctx context.Context, receipt string) error {
+	rec, err := s.promised(ctx, receipt)
+	if err != nil {
+		return err
+	}
+	r, _, err := s.blobs.Open(ctx, rec.SHA256)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	text, err := io.ReadAll(io.LimitReader(r, s.limit))
+	if err != nil {
+		return err
+	}
+	kind := patchWork(text)
+	var doc struct {
+		Name   string         `json:"name"`
+		Totals review.Figures `json:"totals"`
+		contrib.Summary
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return store.Permanent(fmt.Errorf("the report cannot be read: %w", err))
+	}
+	name := clean(strings.TrimSpace(doc.Name))
+	if name == "" {
+		return store.Permanent(errors.New("the report has no name: make it with --name"))
+	}
+	var summary string
+	if kind == "reviews" {
+		summary, err = toJSON(doc.Totals)
+	} else {
+		summary, err = toJSON(doc.Summary)
+	}
+	if err != nil {
+		return err
+	}
+	err = s.db.Write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `update patch_documents set kind = $2, name = $3, summary = $4, reported_at = $5 where id = $1`,
+			rec.ID, kind, name, clean(summary), store.Micros(rec.ReceivedAt)); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `update patch_documents set latest = (id = (select d.id from patch_documents d
+			where d.kind = $1 and d.name = $2 order by d.reported_at desc, d.id desc limit 1)) where kind = $1 and name = $2`, kind, name); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `update artefacts set type = $2 where sha256 = $1`, rec.SHA256, "report of "+kind); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `update receipts set progress = 'analysed', error = '' where id = $1`, rec.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record the report of %s: %w", kind, err)
+	}
+	s.announce()
+	return nil
+}
+
+// PatchWork returns the latest reports of reviews and contributions.
+func (s *Service) PatchWork(ctx context.Context) (*PatchWork, error) {
+	w := PatchWork{Reviews: []ReviewWork{}, Contributions: []ContributionWork{}}
+	err := s.db.View(ctx, func(q store.Querier) error {
+		_, err := store.Collect(ctx, q, `select id, kind, name, summary, reported_at from patch_documents where latest order by name, id limit 1000`, nil,
+			func(scan func(...any) error) (struct{}, error) {
+				var id, kind, name, summary string
+				var at int64
+				if err := scan(&id, &kind, &name, &summary, &at); err != nil {
+					return struct{}{}, err
+				}
+				if kind == "reviews" {
+					x := ReviewWork{ID: id, Name: name, ReportedAt: store.Time(at)}
+					err := fromJSON(summary, &x.Figures)
+					w.Reviews = append(w.Reviews, x)
+					return struct{}{}, err
+				}
+				x := ContributionWork{ID: id, Name: name, ReportedAt: store.Time(at)}
+				err := fromJSON(summary, &x.Summary)
+				w.Contributions = append(w.Contributions, x)
+				return struct{}{}, err
+			})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list reviews and contributions: %w", err)
+	}
+	return &w, nil
+}
