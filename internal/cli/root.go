@@ -130,6 +130,16 @@ func (o *output) write(s Streams, fill func(w io.Writer, st render.Style) error)
 		}
 		return nil
 	}
+	if special(o.path) {
+		f, err := os.OpenFile(o.path, os.O_WRONLY, 0)
+		if err != nil {
+			return usagef("open output: %w", err)
+		}
+		if err := errors.Join(fill(f, render.Style{}), f.Close()); err != nil {
+			return fmt.Errorf("write %s: %w", o.path, err)
+		}
+		return nil
+	}
 	f, err := os.CreateTemp(dirOf(o.path), ".ringside-*")
 	if err != nil {
 		return usagef("create output: %w", err)
@@ -142,6 +152,13 @@ func (o *output) write(s Streams, fill func(w io.Writer, st render.Style) error)
 		return fmt.Errorf("write %s: %w", o.path, err)
 	}
 	return nil
+}
+
+// special tells whether a path is a device or a pipe. It is written to: another file put in
+// its place would take /dev/null from the whole machine.
+func special(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
 func dirOf(path string) string {

@@ -81,6 +81,9 @@ func (d *dumpWriter) stream(w io.Writer, k *kernel.Kernel, make func(*kernel.Ker
 // file writes beside the file and puts it in place when all of it is on disk. A
 // dump is nobody else's to read.
 func (d *dumpWriter) file(to string, k *kernel.Kernel, make func(*kernel.Kernel, io.WriterAt) (*filter.Report, error)) (r *filter.Report, err error) {
+	if special(to) {
+		return nil, usagef("%s is no file that a dump can be put in the place of: write to standard output, which is flattened", to)
+	}
 	f, err := os.CreateTemp(dirOf(to), ".ringside-*")
 	if err != nil {
 		return nil, usagef("create the dump: %w", err)
