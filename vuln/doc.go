@@ -25,7 +25,7 @@
 //
 // Otherwise it is affected. Where the evidence contradicts itself or is not enough, it is
 // undetermined and says why. Nothing is guessed: a file that is absent from a tree may
-// have had another name and dismisses nothing, unless the record also names files beside
+// have had another name and dismisses nothing, unless the other names are known, or the record also names files beside
 // it that are proved to be left out, and nothing of their folder is built; a changelog that claims a fix which the
 // sources do not have makes an alarm.
 //

@@ -23,6 +23,10 @@ type Kernel struct {
 	// Idle says whether the tree has a folder of which nothing, below it either, is in the
 	// build. It may be nil.
 	Idle func(dir string) bool
+	// Moved gives the files of the tree in which the code of one is that the tree does not
+	// have, those with the most of it first, and says whether most of it is known to be in
+	// them. It may be nil.
+	Moved func(file string) (names []string, whole bool)
 	// Claims are what others say of fixes in this kernel: changelogs, patch stacks, logs
 	// of git.
 	Claims []Claims

@@ -270,6 +270,20 @@ func (j *judgement) byBuild() bool {
 			out++
 			j.says(Evidence{Kind: EvidenceBuild, Says: f + " is not compiled" + because(p), Presence: &p})
 		case kbuild.Absent:
+			if q, says := j.moved(f); says != "" {
+				switch q.State {
+				case kbuild.Compiled:
+					compiled++
+					modules = modules && q.OnlyModules()
+					targets = append(targets, q.Targets...)
+				case kbuild.NotCompiled:
+					out++
+				}
+				j.says(Evidence{Kind: EvidenceBuild, Says: says, Presence: &q})
+				if q.State != kbuild.Unknown {
+					continue
+				}
+			}
 			if dir := j.idle(f, proved); dir != "" {
 				out++
 				j.says(Evidence{Kind: EvidenceBuild, Presence: &p, Says: f + " is not in the tree, where it may have another name; of " + dir +

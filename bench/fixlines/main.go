@@ -96,7 +96,10 @@ func run(ctx context.Context, cna, stable, tree, config, debug string, verbose b
 			}
 		}
 	}
-	search := fixes.In(os.DirFS(tree), base)
+	if err := checkMoved(ctx, db.Records(), releases, tree, verbose); err != nil {
+		return err
+	}
+	search := fixes.In(os.DirFS(tree), base, nil)
 	lines := search.Lines(build.Lines)
 	rows := map[string]map[int]bool{}
 	if debug != "" {

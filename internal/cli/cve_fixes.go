@@ -47,7 +47,10 @@ func (k *kernelFlags) readFixes(ctx context.Context, db *vuln.Database, out *vul
 	if fixes.Len() == 0 {
 		return usagef("%s has no fix of a CVE: give patches that name their commit or CVE, or a clone of the stable tree", k.fixes)
 	}
-	search := fixes.In(os.DirFS(k.tree), out.Base)
+	search := fixes.In(os.DirFS(k.tree), out.Base, func(file string) []string {
+		names, _ := k.moved(file)
+		return names
+	})
 	out.Content = search.Content
 	if k.lines != nil {
 		out.Lines = search.Lines(k.lines)

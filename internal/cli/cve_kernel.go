@@ -16,6 +16,7 @@ import (
 
 	"ringside/artefact"
 	"ringside/kbuild"
+	"ringside/kbuild/moved"
 	"ringside/kconfig/dotconfig"
 	"ringside/vuln"
 	"ringside/vuln/changelog"
@@ -289,10 +290,18 @@ func (k *kernelFlags) readBuild(_ context.Context, out *vuln.Kernel) error {
 		return usagef("%s: %w", k.tree, err)
 	}
 	k.build, k.lines = build, build.Lines
-	out.Presence, out.Idle = build.Presence, build.Idle
+	out.Presence, out.Idle, out.Moved = build.Presence, build.Idle, k.moved
 	out.Inputs["tree"] = out.Base.String()
 	out.Inputs["arch"] = build.Arch
 	return nil
+}
+
+// moved gives the names that a file has in the tree instead of its own.
+func (k *kernelFlags) moved(file string) (names []string, whole bool) {
+	return moved.Names(file, func(name string) bool {
+		_, err := os.Stat(filepath.Join(k.tree, filepath.FromSlash(name)))
+		return err == nil
+	})
 }
 
 // readEvidence takes what a finished build says over what its Makefiles do.

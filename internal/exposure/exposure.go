@@ -18,6 +18,7 @@ import (
 	"ringside/internal/store"
 	"ringside/inventory"
 	"ringside/kbuild"
+	"ringside/kbuild/moved"
 	"ringside/kconfig/dotconfig"
 	"ringside/vuln"
 	"ringside/vuln/changelog"
@@ -168,6 +169,9 @@ func (e *Exposer) Judge(ctx context.Context, k record.Kernel, from io.Reader) (*
 		j.Notes = append(j.Notes, "what was compiled is not known: every CVE in range counts as affected")
 	} else {
 		subject.Presence, subject.Idle = inv.Presence, inv.Idle
+		subject.Moved = func(file string) ([]string, bool) {
+			return moved.Names(file, func(name string) bool { return inv.Presence(name).State != kbuild.Absent })
+		}
 		j.Notes = append(j.Notes, inv.Notes...)
 		if inv.Changelog != "" {
 			log, err := changelog.Parse("changelog", strings.NewReader(inv.Changelog), k.Release)

@@ -148,9 +148,12 @@ type Searcher struct {
 	finder *present.Finder
 }
 
-// In prepares looking for the fixes in a tree.
-func (f *Fixes) In(tree fs.FS, base ranges.Span) *Searcher {
-	return &Searcher{fixes: f, base: base, finder: present.New(tree)}
+// In prepares looking for the fixes in a tree. Moved gives the names that a file may have
+// there instead of its own; it may be nil.
+func (f *Fixes) In(tree fs.FS, base ranges.Span, moved func(file string) []string) *Searcher {
+	s := &Searcher{fixes: f, base: base, finder: present.New(tree)}
+	s.finder.Moved = moved
+	return s
 }
 
 // Content tells whether the fix of a record is in the tree, for vuln.Kernel.

@@ -75,7 +75,7 @@ func TestIn(t *testing.T) {
 		{"something else", "int x;\n", "966cb76fb2857a4242cab6ea2ea17acf818a3da7", vuln.ContentUnknown},
 	} {
 		tree := fstest.MapFS{"fs/hfs/bnode.c": {Data: []byte(tt.text)}, "fs/other.c": {Data: []byte(other)}}
-		got := fixes.In(tree, base).Content(record(tt.commit))
+		got := fixes.In(tree, base, nil).Content(record(tt.commit))
 		if got.State != tt.want || (got.State != vuln.ContentUnknown && got.Evidence.Says == "") {
 			t.Errorf("%s: %d %+v, want %d", tt.name, got.State, got.Evidence, tt.want)
 		}
@@ -111,7 +111,7 @@ func TestLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &feed.Record{ID: "CVE-2026-0001", Files: tt.files, Sources: []feed.Source{{Kind: feed.Dyad, Pairs: []ranges.Pair{{Fix: 6<<48 | 1<<32 | 180, FixCommit: tt.commit}}}}}
-		list, complete := fixes.In(tree, ranges.Exactly(6<<48|1<<32|176)).Lines(func(file string, s kbuild.Span) kbuild.Presence {
+		list, complete := fixes.In(tree, ranges.Exactly(6<<48|1<<32|176), nil).Lines(func(file string, s kbuild.Span) kbuild.Presence {
 			if file == gone.Path {
 				return gone
 			}
@@ -154,6 +154,6 @@ func FuzzFixes(f *testing.F) {
 		if fixes.Add(name, text) != nil {
 			return
 		}
-		fixes.In(tree, ranges.Exactly(6<<48|1<<32)).Content(r)
+		fixes.In(tree, ranges.Exactly(6<<48|1<<32), nil).Content(r)
 	})
 }

@@ -49,7 +49,7 @@ func (s *Searcher) lines(x *fix, named []string, build func(string, kbuild.Span)
 		}
 	}
 	for _, f := range named {
-		if !beside(f) && !changed[f] {
+		if !beside(f) && !changed[f] && !s.elsewhere(f, changed) {
 			return nil, false // the record knows of more than the diff
 		}
 	}
@@ -70,6 +70,11 @@ func (s *Searcher) lines(x *fix, named []string, build func(string, kbuild.Span)
 		}
 	}
 	return list, len(list) > 0
+}
+
+// elsewhere says whether a file is among others by another name.
+func (s *Searcher) elsewhere(file string, others map[string]bool) bool {
+	return s.finder.Moved != nil && slices.ContainsFunc(s.finder.Moved(file), func(n string) bool { return others[n] })
 }
 
 // beside says whether a file is not part of the kernel's code, whatever it has.
