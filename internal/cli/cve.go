@@ -29,7 +29,7 @@ indexed in the user's cache.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newCVEScan(s), newCVEExplain(s), newCVEInventory(s), newCVEVex(s), newCVESLA(s), newCVEReconcile(s))
+	c.AddCommand(newCVEScan(s), newCVEExplain(s), newCVEInventory(s), newCVEHost(s), newCVEVex(s), newCVESLA(s), newCVEReconcile(s))
 	return c
 }
 

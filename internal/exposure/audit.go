@@ -15,9 +15,14 @@ import (
 // audit holds a configuration to policies. Of a command line and sysctls nothing is
 // known where kernels are built: rules about them are left out.
 func audit(ctx context.Context, policies []*baseline.Policy, arch string, config *kconfig.Config, file *dotconfig.File, now time.Time) ([]inventory.Baseline, error) {
-	var out []inventory.Baseline
+	return hold(ctx, policies, hardening.Subject{Arch: dotconfig.SourceArch(arch), File: file, Config: config}, now)
+}
+
+// hold holds what is known of a kernel to policies.
+func hold(ctx context.Context, policies []*baseline.Policy, sub hardening.Subject, now time.Time) ([]inventory.Baseline, error) {
+	out := []inventory.Baseline{}
 	for _, p := range policies {
-		r, err := p.Evaluate(ctx, hardening.Subject{Arch: dotconfig.SourceArch(arch), File: file, Config: config}, now)
+		r, err := p.Evaluate(ctx, sub, now)
 		if err != nil {
 			return nil, fmt.Errorf("baseline %s: %w", p.Name, err)
 		}

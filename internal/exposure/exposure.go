@@ -28,7 +28,7 @@ import (
 
 // rules is the version of the rules by which judgements are made: with another one,
 // kernels are judged again.
-const rules = "1"
+const rules = "2"
 
 // Config is what judgements stand on.
 type Config struct {
@@ -131,20 +131,14 @@ func (e *Exposer) Inventory(_ context.Context, r io.Reader) (*record.Inventory, 
 		out.MadeAt = &v.MadeAt
 	}
 	if c, err := dotconfig.Parse(strings.NewReader(v.Config)); err == nil {
-		out.Symbols = c.Len()
+		out.Symbols, out.Config = c.Len(), configDigest(c)
 	}
-	for _, b := range v.Baselines {
-		x := record.BaselineResult{Baseline: b.Name, Title: b.Title, Passed: b.Passed, Failed: b.Failed, Waived: b.Waived}
-		for _, f := range b.Findings {
-			x.Findings = append(x.Findings, record.BaselineFinding(f))
-		}
-		out.Baselines = append(out.Baselines, x)
-	}
+	out.Baselines = results(v.Baselines)
 	return out, nil
 }
 
 // Judge implements [record.Exposer].
-func (e *Exposer) Judge(ctx context.Context, k record.Kernel, from io.Reader) (*record.Judgement, error) {
+func (e *Exposer) Judge(ctx context.Context, k record.Kernel, from io.Reader, hosts record.Fleet) (*record.Judgement, error) {
 	db, err := e.database(ctx)
 	if err != nil {
 		return nil, err
@@ -182,7 +176,15 @@ func (e *Exposer) Judge(ctx context.Context, k record.Kernel, from io.Reader) (*
 			}
 		}
 	}
-	j.Notes = append(j.Notes, "which modules hosts have loaded is not known: code in modules counts as if it were loaded")
+	fleet := newFleet(hosts)
+	if fleet.complete() {
+		subject.Modules = fleet.all
+	}
+	if inv != nil {
+		if note := fleet.note(); note != "" {
+			j.Notes = append(j.Notes, note)
+		}
+	}
 	verdicts := db.Scan(subject)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -193,6 +195,7 @@ func (e *Exposer) Judge(ctx context.Context, k record.Kernel, from io.Reader) (*
 		if v.Verdict != vuln.Fixed && v.Verdict != vuln.NotInRange {
 			x.Evidence = words(v)
 		}
+		fleet.split(v, &x)
 		j.Verdicts = append(j.Verdicts, x)
 	}
 	if inv != nil {

@@ -86,7 +86,7 @@ func TestMakeAndJudge(t *testing.T) {
 	if err != nil || inv.Release != "6.1.0-56-amd64" || inv.Symbols != 5 || inv.Compiled != v.Compiled() {
 		t.Errorf("inventory: %+v, %v", inv, err)
 	}
-	j, err := e.Judge(t.Context(), record.Kernel{Release: "6.1.0-56-amd64"}, bytes.NewReader(b.Bytes()))
+	j, err := e.Judge(t.Context(), record.Kernel{Release: "6.1.0-56-amd64"}, bytes.NewReader(b.Bytes()), record.Fleet{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,11 +104,11 @@ func TestMakeAndJudge(t *testing.T) {
 		t.Errorf("ranking: %+v of %s", j.Ranking, j.Upstream)
 	}
 	// Without an inventory, by the build line; and by nothing.
-	j, err = e.Judge(t.Context(), record.Kernel{Release: "6.1.0-56-amd64", Version: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.201-1 (2026-12-01)"}, nil)
+	j, err = e.Judge(t.Context(), record.Kernel{Release: "6.1.0-56-amd64", Version: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.201-1 (2026-12-01)"}, nil, record.Fleet{})
 	if err != nil || j.Upstream != "6.1.201" || j.Verdicts[0].Verdict != record.VerdictFixed {
 		t.Errorf("by the build line: %+v, %v", j, err)
 	}
-	j, err = e.Judge(t.Context(), record.Kernel{Release: "vendor-kernel"}, nil)
+	j, err = e.Judge(t.Context(), record.Kernel{Release: "vendor-kernel"}, nil, record.Fleet{})
 	if err != nil || len(j.Verdicts) != 0 || len(j.Notes) != 1 {
 		t.Errorf("a release that says nothing: %+v, %v", j, err)
 	}

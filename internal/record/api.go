@@ -73,6 +73,7 @@ type Reader interface {
 	PatchStack(ctx context.Context, idOrName string) (*PatchStack, error)
 	StackPatches(ctx context.Context, id string, f StackPatchFilter) (*StackPatchPage, error)
 	Baselines(ctx context.Context, kernel string) ([]KernelBaseline, error)
+	Drift(ctx context.Context, kernel string) ([]Drift, error)
 
 	Jobs(ctx context.Context, f JobFilter) (*JobPage, error)
 }

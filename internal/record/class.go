@@ -23,6 +23,7 @@ const (
 	ClassPatchStack Class = "patch-stack"
 	// ClassPatchWork is a report of reviews, or of contributions to upstream.
 	ClassPatchWork Class = "patch-work"
+	ClassHost      Class = "host" // what a host says of itself
 )
 
 // heavy are the classes whose analysis takes long: they have a queue of their
@@ -42,6 +43,8 @@ func (s *Service) classify(head []byte) Class {
 		return ClassPatchStack
 	case patchWork(head) != "":
 		return ClassPatchWork
+	case s.exposer != nil && s.exposer.RecognizeHost(head):
+		return ClassHost
 	}
 	return ClassLog
 }
@@ -55,7 +58,7 @@ func (s *Service) takes(want, class Class) error {
 		return fmt.Errorf("%w: this server does not take kernel dumps", ErrInvalid)
 	case want == ClassDump:
 		return fmt.Errorf("%w: this is no kernel dump (ELF, kdump or flattened, as it is or compressed as a whole); logs and all else go to /api/v1/artefacts", ErrInvalid)
-	case want == ClassInventory && s.exposer == nil:
+	case (want == ClassInventory || want == ClassHost) && s.exposer == nil:
 		return fmt.Errorf("%w: this server does not judge CVEs", ErrInvalid)
 	case want == ClassInventory:
 		return fmt.Errorf("%w: this is no inventory of a kernel, as ringside cve inventory makes one", ErrInvalid)
@@ -63,6 +66,8 @@ func (s *Service) takes(want, class Class) error {
 		return fmt.Errorf("%w: this is no report of reviews or contributions, as ringside patch reviews --json makes one", ErrInvalid)
 	case want == ClassPatchStack:
 		return fmt.Errorf("%w: this is no report of a patch stack, as ringside patch stack --json makes one", ErrInvalid)
+	case want == ClassHost:
+		return fmt.Errorf("%w: this is no report of a host, as ringside cve host makes one", ErrInvalid)
 	case s.recordings == nil:
 		return fmt.Errorf("%w: this server does not take recordings", ErrInvalid)
 	}
@@ -71,7 +76,7 @@ func (s *Service) takes(want, class Class) error {
 
 // most is the size limit of a class.
 func (s *Service) most(c Class) int64 {
-	if c == ClassLog || c == ClassInventory || c == ClassPatchStack || c == ClassPatchWork {
+	if c == ClassLog || c == ClassInventory || c == ClassPatchStack || c == ClassPatchWork || c == ClassHost {
 		return s.limit
 	}
 	return s.dumpLimit
@@ -97,6 +102,8 @@ func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Cla
 		return s.enqueuePatchStack(ctx, tx, receipt)
 	case ClassPatchWork:
 		return s.enqueuePatchWork(ctx, tx, receipt)
+	case ClassHost:
+		return s.enqueueHost(ctx, tx, receipt, m)
 	}
 	table := map[Class]string{ClassDump: "dumps", ClassRecording: "recordings"}[c]
 	if table == "" {
@@ -116,7 +123,8 @@ func classOf(ctx context.Context, q store.Querier, receipt string) (Class, error
 		when exists (select 1 from recordings where id = $1) then 'recording'
 		when exists (select 1 from inventories where id = $1) then 'inventory'
 		when exists (select 1 from patch_reports where id = $1) then 'patch-stack'
-		when exists (select 1 from patch_documents where id = $1) then 'patch-work' else '' end`, receipt).Scan(&c)
+		when exists (select 1 from patch_documents where id = $1) then 'patch-work'
+		when exists (select 1 from host_reports where id = $1) then 'host' else '' end`, receipt).Scan(&c)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}

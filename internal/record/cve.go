@@ -25,7 +25,8 @@ type CVE struct {
 	Rejected     bool       `json:"rejected,omitempty" doc:"The record was withdrawn"`
 	Affected     int64      `json:"affected" doc:"Kernels that are affected"`
 	Undetermined int64      `json:"undetermined" doc:"Kernels for which it cannot be decided"`
-	Hosts        int64      `json:"hosts" doc:"Hosts that run an affected kernel now"`
+	Hosts        int64      `json:"hosts" doc:"Hosts that run an affected kernel now, without those that told that its code is not loaded"`
+	NotLoaded    int64      `json:"hosts_not_loaded" doc:"Hosts that run a kernel with the code and told that they have not loaded it"`
 	Clock        Clock      `json:"clock"`
 }
 
@@ -229,18 +230,20 @@ func addHosts(ctx context.Context, q store.Querier, list []CVE) error {
 		ids[i] = list[i].ID
 	}
 	type count struct {
-		id string
-		n  int64
+		id           string
+		n, notLoaded int64
 	}
-	counts, err := store.Collect(ctx, q, `select e.cve, sum(k.hosts_now) from exposures e join kernels k on k.id = e.kernel_id
-		where e.verdict = 'affected' and e.cve in `+store.In(&args, ids)+` group by e.cve`, args,
-		func(scan func(...any) error) (c count, err error) { return c, scan(&c.id, &c.n) })
-	by := map[string]int64{}
+	counts, err := store.Collect(ctx, q, `select e.cve, sum(case when e.verdict = 'affected' and k.hosts_now > e.unloaded then k.hosts_now - e.unloaded else 0 end),
+			sum(case when e.verdict = 'not_loaded' or k.hosts_now < e.unloaded then k.hosts_now else e.unloaded end)
+		from exposures e join kernels k on k.id = e.kernel_id
+		where e.verdict in ('affected', 'not_loaded') and e.cve in `+store.In(&args, ids)+` group by e.cve`, args,
+		func(scan func(...any) error) (c count, err error) { return c, scan(&c.id, &c.n, &c.notLoaded) })
+	by := map[string]count{}
 	for _, c := range counts {
-		by[c.id] = c.n
+		by[c.id] = c
 	}
 	for i := range list {
-		list[i].Hosts = by[list[i].ID]
+		list[i].Hosts, list[i].NotLoaded = by[list[i].ID].n, by[list[i].ID].notLoaded
 	}
 	return err
 }
@@ -254,6 +257,8 @@ type Exposure struct {
 	Since     *time.Time `json:"since,omitempty" doc:"When it was judged affected; the clock starts here"`
 	ChangedAt time.Time  `json:"changed_at" doc:"When this verdict was first given"`
 	Evidence  []string   `json:"evidence" nullable:"false"`
+	Modules   []string   `json:"modules,omitempty" doc:"What contains the code, where it is in modules alone"`
+	NotLoaded int64      `json:"hosts_not_loaded" doc:"Of the hosts, those that told that they have loaded none of these modules"`
 }
 
 // CVEDetail is a CVE with the verdicts for all kernels.
@@ -274,7 +279,7 @@ func (s *Service) CVE(ctx context.Context, id string) (*CVEDetail, error) {
 		if err := q.QueryRowContext(ctx, `select count(*) from kernel_exposures`).Scan(&d.Judged); err != nil {
 			return err
 		}
-		d.Exposures, err = store.Collect(ctx, q, `select k.id, k.release, k.arch, k.hosts_now, e.verdict, e.was, e.since, e.changed_at, e.evidence
+		d.Exposures, err = store.Collect(ctx, q, `select k.id, k.release, k.arch, k.hosts_now, e.verdict, e.was, e.since, e.changed_at, e.evidence, e.modules, e.unloaded
 			from exposures e join kernels k on k.id = e.kernel_id where e.cve = $1
 			order by case e.verdict when 'affected' then 0 when 'undetermined' then 1 else 2 end, k.hosts_now desc, k.release limit 500`, []any{d.ID}, scanExposure)
 		if err != nil {
@@ -289,7 +294,7 @@ func (s *Service) CVE(ctx context.Context, id string) (*CVEDetail, error) {
 		d.Clock = s.clock(d.CVE, risks)
 		one := []CVE{d.CVE}
 		err = addHosts(ctx, q, one)
-		d.Hosts = one[0].Hosts
+		d.Hosts, d.NotLoaded = one[0].Hosts, one[0].NotLoaded
 		return err
 	})
 	if err != nil {
@@ -303,10 +308,19 @@ func scanExposure(scan func(...any) error) (e Exposure, err error) {
 		since    sql.Null[int64]
 		changed  int64
 		evidence string
+		modules  string
 	)
-	if err = scan(&e.Kernel.ID, &e.Kernel.Release, &e.Kernel.Arch, &e.Hosts, &e.Verdict, &e.Was, &since, &changed, &evidence); err != nil {
+	if err = scan(&e.Kernel.ID, &e.Kernel.Release, &e.Kernel.Arch, &e.Hosts, &e.Verdict, &e.Was, &since, &changed, &evidence, &modules, &e.NotLoaded); err != nil {
 		return e, err
 	}
 	e.Since, e.ChangedAt = store.NullTime(since), store.Time(changed)
+	if e.NotLoaded = min(e.NotLoaded, e.Hosts); e.Verdict == VerdictNotLoaded {
+		e.NotLoaded = e.Hosts
+	}
+	if modules != "" {
+		if err := fromJSON(modules, &e.Modules); err != nil {
+			return e, err
+		}
+	}
 	return e, json.Unmarshal([]byte(evidence), &e.Evidence)
 }

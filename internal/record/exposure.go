@@ -31,9 +31,14 @@ type Exposer interface {
 	Feed(ctx context.Context) (Feed, error)
 	// Records hands out all of them.
 	Records(ctx context.Context, yield func(CVERecord) error) error
+	// RecognizeHost tells whether what begins with head is what a host says of itself.
+	RecognizeHost(head []byte) bool
+	// Host reads it. An error that another attempt cannot cure is marked with
+	// [store.Permanent].
+	Host(ctx context.Context, r io.Reader) (*HostReport, error)
 	// Judge gives the verdicts about all records for a kernel. inventory is nil
 	// where nobody sent one.
-	Judge(ctx context.Context, k Kernel, inventory io.Reader) (*Judgement, error)
+	Judge(ctx context.Context, k Kernel, inventory io.Reader, hosts Fleet) (*Judgement, error)
 }
 
 // Feed is the collection of CVE records that is in use.
@@ -78,6 +83,10 @@ type CVEVerdict struct {
 	CVE      string
 	Verdict  string
 	Evidence []string
+	// Modules are what contains the code, where it is in modules alone; Unloaded counts the
+	// hosts that told that they have loaded none of them.
+	Modules  []string
+	Unloaded int64
 }
 
 // Reduction is a change of configuration that takes CVEs away.
@@ -142,9 +151,9 @@ func (s *Service) judgeDue(ctx context.Context) error {
 			return q.QueryRowContext(ctx, `select not exists (select 1 from jobs j where j.kind = '`+jobFeed+`' and j.key = 'feed' and `+underWay+`)`, feed.Fingerprint).Scan(&read)
 		}
 		due, err = store.Collect(ctx, q, `select k.id from kernels k left join kernel_exposures x on x.kernel_id = k.id
-			where (x.kernel_id is null or x.basis <> $2 || coalesce((select max(i.id) from inventories i where i.kernel_id = k.id), ''))
+			where (x.kernel_id is null or x.basis <> $2 || coalesce((select max(i.id) from inventories i where i.kernel_id = k.id), '') || '/' || `+fleetMark+`)
 				and not exists (select 1 from jobs j where j.kind = '`+jobJudge+`' and j.key = k.id and `+underWay+`)
-			order by k.hosts_now desc, k.id limit 1000`, []any{feed.Fingerprint, basis(feed, "")}, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
+			order by k.hosts_now desc, k.id limit 1000`, []any{feed.Fingerprint, feed.Fingerprint + "/"}, func(scan func(...any) error) (id string, err error) { return id, scan(&id) })
 		return err
 	})
 	if err != nil || !read && len(due) == 0 {
@@ -166,7 +175,9 @@ func (s *Service) judgeDue(ctx context.Context) error {
 }
 
 // basis names what a judgement stands on.
-func basis(f Feed, inventory string) string { return f.Fingerprint + "/" + inventory }
+func basis(f Feed, inventory, fleet string) string {
+	return f.Fingerprint + "/" + inventory + "/" + fleet
+}
 
 // rowsAtOnce is how many rows one statement writes.
 const rowsAtOnce = 200
@@ -270,11 +281,15 @@ func (s *Service) judge(ctx context.Context, id string) error {
 		defer inventory.Close()
 		r = inventory
 	}
-	j, err := s.exposer.Judge(ctx, k, r)
+	fleet, mark, err := s.fleet(ctx, id)
+	if err != nil {
+		return fmt.Errorf("hosts of kernel %s: %w", k.Release, err)
+	}
+	j, err := s.exposer.Judge(ctx, k, r, fleet)
 	if err != nil {
 		return fmt.Errorf("judge the exposure of kernel %s: %w", k.Release, err)
 	}
-	if err := s.keepJudgement(ctx, k.ID, basis(feed, receipt), receipt, j); err != nil {
+	if err := s.keepJudgement(ctx, k.ID, basis(feed, receipt, mark), receipt, j); err != nil {
 		return fmt.Errorf("keep the exposure of kernel %s: %w", k.Release, err)
 	}
 	return nil
@@ -285,6 +300,8 @@ type verdictRow struct {
 	cve, verdict, was, evidence string
 	since                       sql.Null[int64]
 	changed                     int64
+	modules                     string
+	unloaded                    int64
 }
 
 // keepJudgement writes the verdicts that changed, and counts them.
@@ -348,9 +365,9 @@ func countDay(ctx context.Context, tx *sql.Tx, day int64, kernel string, affecte
 // writeVerdicts brings a kernel's verdicts up to date, and returns the CVEs whose
 // verdict changed.
 func writeVerdicts(ctx context.Context, tx *sql.Tx, kernel string, verdicts []CVEVerdict, now int64) ([]string, error) {
-	rows, err := store.Collect(ctx, tx, `select cve, verdict, was, since, changed_at, evidence from exposures where kernel_id = $1`, []any{kernel},
+	rows, err := store.Collect(ctx, tx, `select cve, verdict, was, since, changed_at, evidence, modules, unloaded from exposures where kernel_id = $1`, []any{kernel},
 		func(scan func(...any) error) (r verdictRow, err error) {
-			return r, scan(&r.cve, &r.verdict, &r.was, &r.since, &r.changed, &r.evidence)
+			return r, scan(&r.cve, &r.verdict, &r.was, &r.since, &r.changed, &r.evidence, &r.modules, &r.unloaded)
 		})
 	if err != nil {
 		return nil, err
@@ -376,7 +393,14 @@ func writeVerdicts(ctx context.Context, tx *sql.Tx, kernel string, verdicts []CV
 		if err != nil {
 			return nil, err
 		}
-		r := verdictRow{cve: v.CVE, verdict: v.Verdict, was: old.was, evidence: clean(evidence), since: old.since, changed: old.changed}
+		r := verdictRow{cve: v.CVE, verdict: v.Verdict, was: old.was, evidence: clean(evidence), since: old.since, changed: old.changed, unloaded: v.Unloaded}
+		if len(v.Modules) > 0 {
+			modules, err := toJSON(v.Modules)
+			if err != nil {
+				return nil, err
+			}
+			r.modules = clean(modules)
+		}
 		if !known || old.verdict != v.Verdict {
 			changed = append(changed, v.CVE)
 			r.was, r.changed = old.verdict, now
@@ -401,11 +425,11 @@ func writeVerdicts(ctx context.Context, tx *sql.Tx, kernel string, verdicts []CV
 		args := store.Args{kernel}
 		values := make([]string, len(part))
 		for i, r := range part {
-			values[i] = "($1," + strings.Join([]string{args.Add(r.cve), args.Add(r.verdict), args.Add(r.since), args.Add(r.changed), args.Add(r.was), args.Add(r.evidence)}, ",") + ")"
+			values[i] = "($1," + strings.Join([]string{args.Add(r.cve), args.Add(r.verdict), args.Add(r.since), args.Add(r.changed), args.Add(r.was), args.Add(r.evidence), args.Add(r.modules), args.Add(r.unloaded)}, ",") + ")"
 		}
-		if _, err := tx.ExecContext(ctx, `insert into exposures (kernel_id, cve, verdict, since, changed_at, was, evidence) values `+strings.Join(values, ",")+`
+		if _, err := tx.ExecContext(ctx, `insert into exposures (kernel_id, cve, verdict, since, changed_at, was, evidence, modules, unloaded) values `+strings.Join(values, ",")+`
 			on conflict (kernel_id, cve) do update set verdict = excluded.verdict, since = excluded.since, changed_at = excluded.changed_at,
-				was = excluded.was, evidence = excluded.evidence`, args...); err != nil {
+				was = excluded.was, evidence = excluded.evidence, modules = excluded.modules, unloaded = excluded.unloaded`, args...); err != nil {
 			return nil, err
 		}
 	}

@@ -16,7 +16,8 @@ import (
 )
 
 // scriptExposer judges by a table: verdicts by kernel and CVE; "*" is any kernel. An
-// inventory is "INVENTORY release kind", and "cloud" has no ksmbd.
+// inventory is "INVENTORY release kind", and "cloud" has no ksmbd. A host's report is
+// "HOST name release modules config broken-guardrail", and ksmbd is a module.
 type scriptExposer struct {
 	version  string
 	records  []CVERecord
@@ -35,7 +36,7 @@ func (a *scriptExposer) Inventory(_ context.Context, r io.Reader) (*Inventory, e
 		return nil, err
 	}
 	part := strings.Fields(string(text))
-	return &Inventory{Release: part[1], Arch: "x86_64", Upstream: "6.1.192", Compiled: 3, Baselines: []BaselineResult{{Baseline: "server", Title: "Servers",
+	return &Inventory{Release: part[1], Arch: "x86_64", Upstream: "6.1.192", Config: "c1", Compiled: 3, Baselines: []BaselineResult{{Baseline: "server", Title: "Servers",
 		Passed: 7, Failed: 1, Findings: []BaselineFinding{{ID: "kaslr", Title: "KASLR", State: "failed", Why: "RANDOMIZE_BASE is n"}}}}}, nil
 }
 
@@ -52,7 +53,23 @@ func (a *scriptExposer) Records(_ context.Context, yield func(CVERecord) error) 
 	return nil
 }
 
-func (a *scriptExposer) Judge(_ context.Context, k Kernel, inventory io.Reader) (*Judgement, error) {
+func (a *scriptExposer) RecognizeHost(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("HOST "))
+}
+
+func (a *scriptExposer) Host(_ context.Context, r io.Reader) (*HostReport, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	part := strings.Fields(string(text))
+	at, err := time.Parse(time.RFC3339, part[6])
+	return &HostReport{Host: part[1], Release: part[2], Arch: "x86_64", At: at, ModuleSet: ModuleSet{Loaded: strings.Split(part[3], ",")}, Config: part[4],
+		Baselines: []BaselineResult{{Baseline: "server", Title: "Servers", Failed: 2, Findings: []BaselineFinding{
+			{ID: "kaslr", State: "failed", Why: "RANDOMIZE_BASE is n"}, {ID: "kconfig/NEW", State: "failed", Why: "NEW is not set"}, {ID: part[5], Title: "A sysctl", State: "failed", Why: part[5] + " is 0"}}}}}, err
+}
+
+func (a *scriptExposer) Judge(_ context.Context, k Kernel, inventory io.Reader, hosts Fleet) (*Judgement, error) {
 	a.judged = append(a.judged, k.Release)
 	j := &Judgement{Upstream: "6.1.192"}
 	kind := ""
@@ -73,7 +90,19 @@ func (a *scriptExposer) Judge(_ context.Context, k Kernel, inventory io.Reader) 
 		if v == VerdictAffected && kind == "cloud" && strings.Contains(r.Title, "ksmbd") {
 			v = VerdictNotCompiled
 		}
-		j.Verdicts = append(j.Verdicts, CVEVerdict{r.ID, v, []string{"because of " + a.version}})
+		x := CVEVerdict{CVE: r.ID, Verdict: v, Evidence: []string{"because of " + a.version}}
+		if v == VerdictAffected && strings.Contains(r.Title, "ksmbd") {
+			x.Modules = []string{"fs/smb/server/ksmbd.ko"}
+			for _, s := range hosts.Sets {
+				if !slices.Contains(s.Loaded, "ksmbd") {
+					x.Unloaded += s.Hosts
+				}
+			}
+			if x.Unloaded == hosts.Hosts && hosts.Hosts > 0 {
+				x.Verdict = VerdictNotLoaded
+			}
+		}
+		j.Verdicts = append(j.Verdicts, x)
 	}
 	return j, nil
 }

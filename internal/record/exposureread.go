@@ -16,6 +16,7 @@ import (
 type KernelExposure struct {
 	Kernel    KernelRef        `json:"kernel"`
 	Hosts     int64            `json:"hosts" doc:"Hosts that run the kernel now"`
+	Reporting int64            `json:"hosts_reporting" doc:"Of them, those that told which modules they have loaded"`
 	Upstream  string           `json:"upstream,omitempty" doc:"The upstream release that it was judged as"`
 	Counts    map[string]int64 `json:"counts" doc:"CVEs by verdict"`
 	Inventory *Inventory       `json:"inventory" doc:"What is known of its build; null where only its version is"`
@@ -23,6 +24,11 @@ type KernelExposure struct {
 	Notes     []string         `json:"notes" nullable:"false" doc:"What the verdicts cannot tell, and what would help"`
 	JudgedAt  time.Time        `json:"judged_at"`
 	Trend     ExposureTrend    `json:"trend" doc:"The last 90 days"`
+}
+
+// Dismissed counts the CVEs that are in range and cannot touch it.
+func (e KernelExposure) Dismissed() int64 {
+	return e.Counts[VerdictNotCompiled] + e.Counts[VerdictNotLoaded]
 }
 
 // ExposureTrend is how exposure went, a value a day.
@@ -45,7 +51,7 @@ type Exposures struct {
 // trendDays is how far an exposure's trend reaches.
 const trendDays = 90
 
-const exposureSelect = `select k.id, k.release, k.arch, k.hosts_now, x.upstream, x.counts, x.ranking, x.notes, x.assessed_at, coalesce(i.summary, '')
+const exposureSelect = `select k.id, k.release, k.arch, k.hosts_now, (select count(*) ` + telling + `), x.upstream, x.counts, x.ranking, x.notes, x.assessed_at, coalesce(i.summary, '')
 	from kernel_exposures x join kernels k on k.id = x.kernel_id left join inventories i on i.id = x.inventory_id `
 
 func scanKernelExposure(scan func(...any) error) (e KernelExposure, err error) {
@@ -53,7 +59,7 @@ func scanKernelExposure(scan func(...any) error) (e KernelExposure, err error) {
 		counts, ranking, notes, inventory string
 		at                                int64
 	)
-	if err = scan(&e.Kernel.ID, &e.Kernel.Release, &e.Kernel.Arch, &e.Hosts, &e.Upstream, &counts, &ranking, &notes, &at, &inventory); err != nil {
+	if err = scan(&e.Kernel.ID, &e.Kernel.Release, &e.Kernel.Arch, &e.Hosts, &e.Reporting, &e.Upstream, &counts, &ranking, &notes, &at, &inventory); err != nil {
 		return e, err
 	}
 	e.JudgedAt = store.Time(at)
@@ -176,7 +182,7 @@ func (s *Service) Verdicts(ctx context.Context, kernel string, f VerdictFilter) 
 		if err != nil {
 			return err
 		}
-		p.Items, err = store.Collect(ctx, q, `select `+cveColumns+`, k.id, k.release, k.arch, k.hosts_now, e.verdict, e.was, e.since, e.changed_at, e.evidence`+rest+
+		p.Items, err = store.Collect(ctx, q, `select `+cveColumns+`, k.id, k.release, k.arch, k.hosts_now, e.verdict, e.was, e.since, e.changed_at, e.evidence, e.modules, e.unloaded`+rest+
 			` order by case e.verdict when 'affected' then 0 when 'undetermined' then 1 else 2 end, c.score desc, c.id desc
 			limit `+args.Add(limit)+` offset `+args.Add(offset), args, func(scan func(...any) error) (v KernelVerdict, err error) {
 			// The row is a CVE's and an exposure's, one after the other.

@@ -73,7 +73,8 @@ func (s *Service) IntakeKnown(ctx context.Context, m Meta) (Receipt, error) {
 				when exists (select 1 from recordings d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'recording'
 				when exists (select 1 from inventories d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'inventory'
 				when exists (select 1 from patch_reports d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'patch-stack'
-				when exists (select 1 from patch_documents d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'patch-work' else '' end
+				when exists (select 1 from patch_documents d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'patch-work'
+				when exists (select 1 from host_reports d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'host' else '' end
 			from artefacts a where a.sha256 = $1`, m.SHA256).Scan(&ref.Size, &class)
 	})
 	if err != nil || m.Class != ClassLog && m.Class != class {

@@ -29,6 +29,7 @@ type Inventory struct {
 	Compiled  int              `json:"compiled" doc:"Those whose code is in the build"`
 	Modules   int              `json:"modules" doc:"Modules that the build makes"`
 	MadeAt    *time.Time       `json:"made_at,omitempty"`
+	Config    string           `json:"config,omitempty" doc:"Identifies what its configuration sets"`
 	Baselines []BaselineResult `json:"baselines,omitempty" doc:"How its configuration does under each baseline"`
 }
 

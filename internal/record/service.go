@@ -230,6 +230,7 @@ func (s *Service) pool() *store.Workers {
 			jobInventory:  func(ctx context.Context, j store.Job) error { return s.readInventory(ctx, j.Key) },
 			jobPatchStack: func(ctx context.Context, j store.Job) error { return s.readPatchStack(ctx, j.Key) },
 			jobPatchWork:  func(ctx context.Context, j store.Job) error { return s.readPatchWork(ctx, j.Key) },
+			jobHost:       func(ctx context.Context, j store.Job) error { return s.readHost(ctx, j.Key) },
 			jobFeed:       func(ctx context.Context, _ store.Job) error { return s.readFeed(ctx) },
 			jobJudge:      func(ctx context.Context, j store.Job) error { return s.judge(ctx, j.Key) },
 		},

@@ -51,6 +51,11 @@ type BaselineList struct {
 	Items []record.KernelBaseline `json:"items" nullable:"false"`
 }
 
+// DriftList is how far the hosts of kernels have drifted.
+type DriftList struct {
+	Items []record.Drift `json:"items" nullable:"false"`
+}
+
 func (s *server) cves(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list-cves", Method: http.MethodGet, Path: "/api/v1/cves", Tags: []string{"cves"},
@@ -120,5 +125,14 @@ func (s *server) cves(api huma.API) {
 	}, func(ctx context.Context, in *baselinesInput) (*output[*BaselineList], error) {
 		list, err := s.Record.Baselines(ctx, in.Kernel)
 		return &output[*BaselineList]{&BaselineList{list}}, s.problem(ctx, err)
+	})
+
+	huma.Register(api, huma.Operation{
+		OperationID: "list-drift", Method: http.MethodGet, Path: "/api/v1/drift", Tags: []string{"kernels", "hosts"},
+		Summary:     "How far hosts have drifted from what their kernels' builds promise",
+		Description: "By what hosts told of themselves (ringside cve host): guardrails that they break and the build keeps, or does not decide, such as those about sysctls.",
+	}, func(ctx context.Context, in *baselinesInput) (*output[*DriftList], error) {
+		list, err := s.Record.Drift(ctx, in.Kernel)
+		return &output[*DriftList]{&DriftList{list}}, s.problem(ctx, err)
 	})
 }

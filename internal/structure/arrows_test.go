@@ -120,7 +120,7 @@ var rooms = []struct {
 	{"internal/store", nil},
 	{"internal/record", []string{"patch/stack", "patch/review", "patch/contrib", "internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
 	{"internal/child", []string{"internal/store"}},
-	{"internal/exposure", []string{"internal/record", "internal/store", "inventory", "kbuild", "kbuild/moved", "kconfig", "kconfig/dotconfig", "kconfig/hardening", "kconfig/baseline", "vuln", "vuln/changelog", "vuln/ranges", "vuln/severity", "vuln/sla"}},
+	{"internal/exposure", []string{"internal/record", "internal/store", "inventory", "kbuild", "kbuild/moved", "kconfig", "kconfig/dotconfig", "kconfig/hardening", "kconfig/baseline", "vuln", "vuln/changelog", "vuln/modules", "vuln/ranges", "vuln/severity", "vuln/sla"}},
 	{"internal/dumpjob", []string{"internal/record", "internal/child", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},
 	{"internal/watch", []string{"crash"}},
 	{"internal/recording", []string{"trace/timeline", "profile", "profile/costs", "profile/convert", "profile/flame", "profile/compare", "trace/event", "trace/tracedat", "trace/latency"}},

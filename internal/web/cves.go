@@ -101,7 +101,7 @@ func exposureChart(t record.ExposureTrend, label string) chart {
 	first := record.Trend{FirstDay: t.FirstDay}.Day(0)
 	list := []series{{Label: "affected", Color: "fault", Counts: t.Affected}, {Label: "undetermined", Color: "assertion", Counts: t.Undetermined}}
 	if slices.Max(t.Dismissed) > 0 {
-		list = append(list, series{Label: "in range, but not in the build", Color: "rest", Counts: t.Dismissed})
+		list = append(list, series{Label: "in range, but not built or not loaded", Color: "rest", Counts: t.Dismissed})
 	}
 	n := len(t.Affected)
 	summary := count(t.Affected[n-1], "affects now", "affect now")
@@ -254,12 +254,14 @@ type baselinesView struct {
 	Origin    string
 	Baselines []string // in the order of the columns
 	Rows      []baselineRow
+	Drifts    bool // some host told of itself
 }
 
 type baselineRow struct {
 	Kernel record.KernelRef
 	Hosts  int64
 	Cells  []*record.KernelBaseline // one per baseline, nil where it was not checked
+	Drift  *record.Drift            // nil where no host told of itself
 }
 
 func (s *site) baselines(w http.ResponseWriter, r *http.Request) error {
@@ -281,13 +283,28 @@ func (s *site) baselines(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.Rows[len(v.Rows)-1].Cells[slices.Index(v.Baselines, b.Baseline)] = b
 	}
+	drift, err := s.svc.Drift(r.Context(), "")
+	if err != nil {
+		return err
+	}
+	for i := range drift {
+		d := &drift[i]
+		at := slices.IndexFunc(v.Rows, func(row baselineRow) bool { return row.Kernel.ID == d.Kernel.ID })
+		if at < 0 { // no inventory of it was sent
+			at = len(v.Rows)
+			v.Rows = append(v.Rows, baselineRow{Kernel: d.Kernel, Hosts: d.Hosts, Cells: make([]*record.KernelBaseline, len(v.Baselines))})
+		}
+		v.Rows[at].Drift, v.Drifts = d, true
+	}
 	return s.show(w, r, "baselines", layout{Title: "Baselines", Section: "baselines", API: "/api/v1/baselines", View: v})
 }
 
 // baselineView is how one kernel does under each baseline.
 type baselineView struct {
+	Origin string
 	Kernel record.KernelRef
 	Items  []record.KernelBaseline
+	Drift  *record.Drift // nil where no host told of itself
 }
 
 func (s *site) kernelBaselines(w http.ResponseWriter, r *http.Request) error {
@@ -295,10 +312,23 @@ func (s *site) kernelBaselines(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
-		return fmt.Errorf("baselines of kernel %s: %w: no inventory of it was sent", r.PathValue("id"), record.ErrNotFound)
+	drift, err := s.svc.Drift(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
 	}
-	v := baselineView{Kernel: list[0].Kernel, Items: list}
+	v := baselineView{Origin: origin(r), Items: list}
+	switch {
+	case len(list) > 0:
+		v.Kernel = list[0].Kernel
+	case len(drift) > 0:
+		v.Kernel = drift[0].Kernel
+	default:
+		return fmt.Errorf("baselines of kernel %s: %w: neither an inventory nor a host's report of it was sent", r.PathValue("id"), record.ErrNotFound)
+	}
+	// A release may be of several architectures.
+	if i := slices.IndexFunc(drift, func(d record.Drift) bool { return d.Kernel.ID == v.Kernel.ID }); i >= 0 {
+		v.Drift = &drift[i]
+	}
 	return s.show(w, r, "baseline", layout{Title: "Baselines of " + v.Kernel.Release, Section: "baselines", API: "/api/v1/baselines?kernel=" + v.Kernel.ID, View: v})
 }
 

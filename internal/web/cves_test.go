@@ -44,7 +44,21 @@ func (e cannedExposer) Records(_ context.Context, yield func(record.CVERecord) e
 	return nil
 }
 
-func (e cannedExposer) Judge(_ context.Context, _ record.Kernel, inventory io.Reader) (*record.Judgement, error) {
+func (cannedExposer) RecognizeHost(head []byte) bool { return bytes.HasPrefix(head, []byte("HOST ")) }
+
+// Host reads "HOST name release sysctl": a host on which nothing but ext4 is loaded.
+func (cannedExposer) Host(_ context.Context, r io.Reader) (*record.HostReport, error) {
+	text, err := io.ReadAll(r)
+	part := strings.Fields(string(text))
+	h := &record.HostReport{Host: part[1], Release: part[2], Arch: "x86_64", At: today, ModuleSet: record.ModuleSet{Loaded: []string{"ext4"}},
+		Baselines: []record.BaselineResult{{Baseline: "server", Title: "Servers"}}}
+	if len(part) > 3 {
+		h.Baselines[0].Findings = []record.BaselineFinding{{ID: part[3], Title: "The sysctl <" + part[3] + ">", Severity: "medium", State: "failed", Why: part[3] + " is 0, and has to be 2", Advice: "sysctl -w " + part[3] + "=2"}}
+	}
+	return h, err
+}
+
+func (e cannedExposer) Judge(_ context.Context, _ record.Kernel, inventory io.Reader, hosts record.Fleet) (*record.Judgement, error) {
 	j := &record.Judgement{Upstream: "6.1.176", Notes: []string{"which modules hosts load is not known"}}
 	for _, r := range e.records {
 		v := record.CVEVerdict{CVE: r.ID, Verdict: record.VerdictAffected, Evidence: []string{"introduced in 5.15, fixed in 6.1.177 <of> the branch"}}
@@ -52,6 +66,11 @@ func (e cannedExposer) Judge(_ context.Context, _ record.Kernel, inventory io.Re
 		case inventory != nil && strings.Contains(r.Title, "ksmbd"):
 			v.Verdict = record.VerdictNotCompiled
 			v.Evidence = append(v.Evidence, "fs/Makefile:57: obj-$(CONFIG_SMB_SERVER) += smb/server/", "CONFIG_SMB_SERVER is n")
+		case strings.Contains(r.Title, "btrfs"):
+			v.Modules = []string{"fs/btrfs/btrfs.ko"}
+			for _, s := range hosts.Sets {
+				v.Unloaded += s.Hosts
+			}
 		case strings.Contains(r.Title, "moved"):
 			v.Verdict = record.VerdictUndetermined
 		}
