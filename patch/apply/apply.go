@@ -87,7 +87,7 @@ func (o Options) fuzz() int {
 }
 
 // maxSteps bounds the comparisons for one patch.
-const maxSteps = 1 << 28
+const maxSteps = 1 << 26
 
 // Stack puts all patches on the tree, one after another.
 func (t *Tree) Stack(ctx context.Context, patches []*patch.Patch, o Options) ([]Result, error) {

@@ -97,6 +97,7 @@ type run struct {
 	Request
 	rd    *gitrepo.Reader
 	known map[gitrepo.ID][]change
+	kept  int // bytes in known
 	past  *past
 }
 

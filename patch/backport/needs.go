@@ -20,7 +20,12 @@ type past struct {
 	order   map[gitrepo.ID]int // the latest first
 	commits []*gitrepo.Commit
 	byFile  map[string][]int // places in commits
+	files   []int            // how many files each commit changes
 }
+
+// wide is how many files a commit changes that is too large to come along: a release in
+// one commit, a change of the whole tree.
+const wide = 300
 
 // build goes through the history once.
 func (h *past) build(ctx context.Context) error {
@@ -38,13 +43,14 @@ func (h *past) build(ctx context.Context) error {
 		h.n++
 		at := len(h.commits)
 		h.order[c.ID] = at
-		h.commits = append(h.commits, c)
+		h.commits, h.files = append(h.commits, c), append(h.files, 0)
 		if len(c.Parents) == 1 && parent != nil {
 			list, err := h.run.rd.Changes(parent.Tree, c.Tree)
 			if err != nil {
 				failed = err
 				return false
 			}
+			h.files[at] = len(list)
 			for _, x := range list {
 				h.byFile[x.Path] = append(h.byFile[x.Path], at)
 			}
@@ -158,26 +164,23 @@ func (r *run) blame(ctx context.Context, name string, before int, w wanted, foun
 			if len(w.lines)+len(w.removed) == 0 && w.file == nil {
 				return nil
 			}
-			list, err := r.changes(r.past.commits[i])
+			d, err := r.one(i, name)
 			if err != nil {
 				return err
 			}
-			for k := range list {
-				d := &list[k]
-				if d.path != name {
-					continue
+			if d == nil {
+				continue
+			}
+			if w.file != nil {
+				if d.base == nil || d.old != d.path {
+					found[i] = append(found[i], *w.file)
+					w.file = nil
 				}
-				if w.file != nil {
-					if d.base == nil || d.old != d.path {
-						found[i] = append(found[i], *w.file)
-						w.file = nil
-					}
-				} else {
-					w.match(d, func(n Need) { found[i] = append(found[i], n) })
-				}
-				if d.old != "" && d.old != name {
-					next, at = d.old, i
-				}
+			} else {
+				w.match(d, func(n Need) { found[i] = append(found[i], n) })
+			}
+			if d.old != "" && d.old != name {
+				next, at = d.old, i
 			}
 		}
 		name, before = next, at

@@ -108,11 +108,85 @@ func (r *run) changes(c *gitrepo.Commit) ([]change, error) {
 		}
 	}
 	slices.SortFunc(out, func(a, b change) int { return strings.Compare(a.old+a.path, b.old+b.path) })
-	if len(r.known) > 10000 {
+	size := 0
+	for i := range out {
+		size += out[i].size()
+	}
+	if size > maxKept/8 {
+		return out, nil
+	}
+	if r.kept += size; r.kept > maxKept {
 		clear(r.known)
+		r.kept = size
 	}
 	r.known[c.ID] = out
 	return out, nil
+}
+
+// maxKept bounds the contents of commits that are kept.
+const maxKept = 256 << 20
+
+func (d *change) size() (n int) {
+	for _, f := range []*file{d.base, d.now} {
+		if f != nil {
+			n += len(f.text)
+		}
+	}
+	return n
+}
+
+// maxGone is how many files a commit may delete for one of them to be looked for under
+// another name.
+const maxGone = 64
+
+// one is what a commit of the history does to one file, which is not read in full: a
+// commit may be as large as a release.
+func (r *run) one(at int, name string) (*change, error) {
+	c := r.past.commits[at]
+	if out, ok := r.known[c.ID]; ok {
+		for i := range out {
+			if out[i].path == name {
+				return &out[i], nil
+			}
+		}
+		return nil, nil
+	}
+	p, err := r.rd.Commit(c.Parents[0])
+	if err != nil {
+		return nil, err
+	}
+	d := &change{path: name}
+	if d.now, err = readBlob(r.rd, c.Tree, name); err != nil || d.now == nil {
+		return nil, err
+	}
+	if d.base, err = readBlob(r.rd, p.Tree, name); err != nil {
+		return nil, err
+	}
+	if d.base != nil {
+		d.old = name
+		return d, nil
+	}
+	list, err := r.rd.Changes(p.Tree, c.Tree)
+	if err != nil {
+		return nil, err
+	}
+	best, gone := half, 0
+	for _, x := range list {
+		if !x.New.IsZero() || path.Ext(x.Path) != path.Ext(name) {
+			continue
+		}
+		if gone++; gone > maxGone {
+			break
+		}
+		f, err := blob(r.rd, x.Old, x.OldMode)
+		if err != nil || f == nil {
+			continue
+		}
+		if s := similar(f.text, d.now.text); s >= best {
+			best, d.old, d.base = s, x.Path, f
+		}
+	}
+	return d, nil
 }
 
 // pick puts a commit on a state, which it changes where all goes on.

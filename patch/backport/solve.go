@@ -14,10 +14,17 @@ func (r *run) solve(ctx context.Context, s *state, c *gitrepo.Commit, symbols []
 		return nil, false, err
 	}
 	in := map[gitrepo.ID]int{}
+	var large []Prerequisite // that are named, and do not come along
 	// add joins the needs of one commit.
 	add := func(list []Prerequisite) (more bool) {
 		for _, q := range list {
 			if q.Commit.ID == c.ID || slices.Contains(had, q.Commit.ID) {
+				continue
+			}
+			if at, ok := r.past.order[q.Commit.ID]; ok && r.past.files[at] > wide {
+				if !slices.ContainsFunc(large, func(x Prerequisite) bool { return x.Commit.ID == q.Commit.ID }) {
+					large = append(large, q)
+				}
 				continue
 			}
 			if at, ok := in[q.Commit.ID]; ok {
@@ -72,7 +79,7 @@ func (r *run) solve(ctx context.Context, s *state, c *gitrepo.Commit, symbols []
 			break
 		}
 	}
-	return r.sorted(set), false, nil
+	return r.sorted(append(set, large...)), false, nil
 }
 
 // sorted puts a set in the order of the history.

@@ -217,19 +217,16 @@ func (r *run) introduced(ctx context.Context, p *Pick, f *FilePick, fresh map[st
 			if i <= before {
 				continue
 			}
-			list, err := r.changes(r.past.commits[i])
+			d, err := r.one(i, name)
 			if err != nil {
 				return err
 			}
-			for k := range list {
-				d := &list[k]
-				if d.path != name || d.now == nil {
-					continue
-				}
-				for w := range fresh {
-					if hasWord(d.now.text, w) && (d.base == nil || !hasWord(d.base.text, w)) && first[w] < i+1 {
-						first[w] = i + 1
-					}
+			if d == nil {
+				continue
+			}
+			for w := range fresh {
+				if hasWord(d.now.text, w) && (d.base == nil || !hasWord(d.base.text, w)) && first[w] < i+1 {
+					first[w] = i + 1
 				}
 			}
 		}
