@@ -163,6 +163,12 @@ func (c *context) settle() []Finding {
 	slices.SortStableFunc(c.out, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Subject, b.Subject))
 	})
+	// What is followed says more than that nobody asks.
+	c.out = slices.DeleteFunc(c.out, func(f Finding) bool {
+		return f.Rule == "unchecked-alloc" && len(f.Steps) == 0 && slices.ContainsFunc(c.out, func(g Finding) bool {
+			return g.Rule == f.Rule && g.Subject == f.Subject && len(g.Steps) > 0
+		})
+	})
 	return slices.CompactFunc(c.out, func(a, b Finding) bool {
 		return a.Line == b.Line && a.Rule == b.Rule && a.Subject == b.Subject
 	})

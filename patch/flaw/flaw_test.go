@@ -124,7 +124,7 @@ out:
 	spin_lock(&p->lock);
 	p->x = kmalloc(4, GFP_KERNEL);
 	spin_unlock(&p->lock);
-	return 0;
+	return p->x ? 0 : -ENOMEM;
 }`, "sleep-in-atomic:5"},
 		{"atomic allocation, and a sleep after it", `int f(struct foo *p)
 {
@@ -132,7 +132,7 @@ out:
 	p->x = kmalloc(4, GFP_ATOMIC);
 	spin_unlock(&p->lock);
 	msleep(1);
-	return 0;
+	return p->x ? 0 : -ENOMEM;
 }`, ""},
 		{"a function of the file that sleeps", `int f(struct foo *p)
 {
@@ -157,6 +157,20 @@ static void g(struct foo *p)
 	kfree(p);
 	return 0;
 }`, "leak:7"},
+		{"leak without a free anywhere", `int f(struct foo *x)
+{
+	char *p = kmalloc(4, GFP_KERNEL);
+	if (!p)
+		return -ENOMEM;
+	if (!x->ok)
+		return -EIO;
+	x->p = p;
+	return 0;
+}`, "leak:7"},
+		{"debugfs_lookup without a put", `void f(void)
+{
+	debugfs_remove(debugfs_lookup("x", NULL));
+}`, "refcount-leak:3"},
 		{"no leak: it is kept", `int f(struct foo *x)
 {
 	char *p = kmalloc(4, GFP_KERNEL);
@@ -269,6 +283,14 @@ off:
 	x->p->a = 1;
 	return 0;
 }`, "unchecked-alloc:4"},
+		{"allocation is kept, and nobody asks", `int f(struct foo *x)
+{
+	x->name = kstrdup("x", GFP_KERNEL);
+	x->more = kstrdup("y", GFP_KERNEL);
+	if (!x->more)
+		return -ENOMEM;
+	return 0;
+}`, "unchecked-alloc:3"},
 		{"allocation is checked, or cannot fail", `int f(struct foo *x, struct foo *y)
 {
 	x->p = kzalloc(4, GFP_KERNEL);

@@ -221,7 +221,7 @@ func (m *objectMachine) judge() {
 	for _, l := range m.leaks {
 		switch {
 		case m.own.strict && (m.freed || l.kind != unsure || !strings.Contains(m.c.fn.Result, "*")):
-		case m.freed && l.kind == failure:
+		case l.kind == failure:
 		default:
 			continue
 		}

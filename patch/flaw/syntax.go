@@ -22,6 +22,7 @@ func syntactic(c *context) bool {
 	})
 	c.mixups()
 	c.lengths()
+	c.unasked()
 	return true
 }
 
@@ -66,6 +67,8 @@ func (c *context) expression(e *csource.Expr) {
 		switch name := e.Callee(); {
 		case userAccessors[name], strings.HasPrefix(name, "unsafe_"), strings.HasPrefix(name, "typeof"), strings.HasPrefix(name, "__"), strings.HasSuffix(name, "_user"), name == "offsetof", strings.HasPrefix(name, "user_access"):
 			return
+		case (name == "debugfs_remove" || name == "debugfs_remove_recursive") && e.Arg(0) != nil && e.Arg(0).Callee() == "debugfs_lookup":
+			c.found("refcount-leak", e.Line, name, nil, "the reference that debugfs_lookup() gives is never put: debugfs_lookup_and_remove() does both")
 		case name == "memset" || name == "memcpy" || name == "memmove" || name == "strncpy" || name == "strscpy" || name == "strlcpy" || name == "memcmp" || name == "snprintf" || name == "copy_from_user":
 			c.bufferSize(e, name)
 		}
@@ -294,4 +297,89 @@ func (c *context) compared(name string) bool {
 		return true
 	})
 	return found
+}
+
+// unasked looks for allocations that are kept and never asked whether they are there.
+func (c *context) unasked() {
+	type kept struct {
+		name, from string
+		line       int
+	}
+	var list []kept
+	asked := map[string]bool{}
+	ask := func(e *csource.Expr) {
+		e.Walk(func(x *csource.Expr) bool {
+			if p := place(x); p != "" {
+				asked[p] = true
+			}
+			return true
+		})
+	}
+	note := func(name string, e *csource.Expr) {
+		b := e.Bare()
+		if fn := b.Callee(); unchecked[fn] && name != "" && !strings.Contains(b.String(), "NOFAIL") && !c.defined[fn] {
+			list = append(list, kept{name, fn, b.Line})
+		}
+	}
+	c.fn.Body().Walk(func(s *csource.Stmt) bool {
+		if s.Cond != nil {
+			ask(s.Cond)
+		}
+		if s.Kind == csource.Return && s.Expr != nil {
+			ask(s.Expr)
+		}
+		for i := range s.Decls {
+			if s.Decls[i].Init != nil {
+				note(s.Decls[i].Name, s.Decls[i].Init)
+			}
+		}
+		s.Exprs(func(e *csource.Expr) {
+			e.Walk(func(x *csource.Expr) bool {
+				switch {
+				case x.Kind == csource.Assign && x.Op == "=":
+					note(place(x.X[0]), x.X[1])
+					// Another name for it may be asked.
+					if to := place(x.X[1]); to != "" {
+						asked[to] = true
+					}
+					if x.X[1].Kind == csource.Assign {
+						asked[x.X[1].X[0].String()] = true
+					}
+				case x.Kind == csource.Ternary, x.Kind == csource.Binary && (x.Op == "&&" || x.Op == "||" || x.Op == "==" || x.Op == "!="), x.Kind == csource.Unary && x.Op == "!":
+					ask(x.X[0])
+				case x.Kind == csource.Call:
+					// A function that is given it may ask.
+					name := x.Callee()
+					for _, a := range x.Args() {
+						if p := place(a.Bare()); p != "" && !follows(name) {
+							asked[p] = true
+						}
+						if b := a.Bare(); b.Kind == csource.Unary && b.Op == "&" && place(b.X[0]) != "" {
+							asked[b.X[0].String()] = true
+						}
+					}
+				case x.Kind == csource.Braces:
+					for _, v := range x.X {
+						ask(v)
+					}
+				}
+				return true
+			})
+		})
+		return true
+	})
+	for _, k := range list {
+		if !asked[k.name] && (c.vars[k.name] == nil || strings.Contains(k.name, ".") || strings.Contains(k.name, "->")) {
+			c.found("unchecked-alloc", k.line, k.name, nil, "%s may be NULL: %s() is not asked whether it failed", k.name, k.from)
+		}
+	}
+}
+
+// follows tells whether a function follows what it is given without asking.
+func follows(name string) bool {
+	switch name {
+	case "memset", "memcpy", "strcpy", "strscpy", "strcmp", "strlen", "queue_work", "queue_delayed_work", "sprintf", "snprintf", "skb_put", "skb_reserve", "INIT_WORK":
+		return true
+	}
+	return false
 }

@@ -87,6 +87,8 @@ func owningOf(name string) (owning, bool) {
 	case name == "of_find_device_by_node" || name == "bus_find_device" || name == "bus_find_device_by_name" ||
 		name == "class_find_device" || name == "driver_find_device" || name == "bus_find_device_by_of_node":
 		return owning{[]string{"put_device", "platform_device_put"}, false, "refcount-leak"}, true
+	case name == "debugfs_lookup":
+		return owning{[]string{"dput"}, true, "refcount-leak"}, true
 	case name == "dev_get_by_name" || name == "dev_get_by_index":
 		return owning{[]string{"dev_put", "netdev_put"}, false, "refcount-leak"}, true
 	case name == "pci_get_device" || name == "pci_get_slot" || name == "pci_get_domain_bus_and_slot":
@@ -237,7 +239,8 @@ var reads = set(`memset memcpy memmove memcmp memchr strcpy strncpy strscpy strl
 	of_get_address of_translate_address of_n_addr_cells of_n_size_cells of_parse_phandle_with_args of_count_phandle_with_args
 	of_get_child_by_name of_irq_count of_clk_get_parent_count of_machine_is_compatible
 	of_property_present of_platform_populate syscon_node_to_regmap of_irq_to_resource
-	of_reserved_mem_lookup sizeof min max`)
+	of_reserved_mem_lookup irq_find_host irq_find_matching_host platform_get_drvdata dev_get_drvdata debugfs_remove
+	of_irq_parse_one irq_create_of_mapping to_platform_device container_of dev_name device_match_of_node get_bus_freq sizeof min max`)
 
 // sleeping are functions that may sleep, whatever they are called with.
 var sleeping = set(`mutex_lock mutex_lock_interruptible mutex_lock_killable mutex_lock_nested down down_read down_write down_interruptible
