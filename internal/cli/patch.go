@@ -22,6 +22,8 @@ read is named with its file and line; nothing is skipped in silence.`,
 func patchVerbs(s Streams) []*cobra.Command {
 	return []*cobra.Command{
 		newPatchShow(s),
+		newPatchCheck(s),
+		newPatchSendPrep(s),
 		newPatchIndex(s),
 		newPatchEquiv(s),
 		newPatchStack(s),

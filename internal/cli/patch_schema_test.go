@@ -36,6 +36,8 @@ func TestSchemaPatch(t *testing.T) {
 		{"patch-apply", exitFinding, []string{"apply", dir, "--tree", dir}},
 		{"patch-reviews", exitDone, []string{"reviews", in("mbox")}},
 		{"patch-show", exitDone, []string{"show", in("one.patch"), in("one.patch")}},
+		{"patch-check", exitDone, []string{"check", in("one.patch"), "--fail-on", "never"}},
+		{"patch-send-prep", exitDone, []string{"send-prep", in("one.patch"), "--previous", in("one.patch"), "--sender", "A B <a@b.c>", "-d", in("out")}},
 	} {
 		docs, stderr, code := runJSON(t, append(append([]string{"patch"}, tt.args...), "--json")...)
 		if code != tt.code || len(docs) != 1 {

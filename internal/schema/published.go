@@ -47,6 +47,8 @@ var published = []Published{
 	{"cve-reconcile.v1.json", render.CVEReconcileSchemaID, "ringside cve reconcile --json", reflect.TypeFor[render.CVEReconciled]()},
 	{"cve-sla.v1.json", render.CVESLASchemaID, "ringside cve sla --json", reflect.TypeFor[render.CVESLA]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
+	{"patch-check.v1.json", render.PatchCheckSchemaID, "ringside patch check --json", reflect.TypeFor[render.PatchCheck]()},
+	{"patch-send-prep.v1.json", render.SendPrepSchemaID, "ringside patch send-prep --json", reflect.TypeFor[render.SendPrepDoc]()},
 	{"patch-equiv.v1.json", render.PatchEquivSchemaID, "ringside patch equiv --json", reflect.TypeFor[render.PatchEquiv]()},
 	{"patch-fixes.v1.json", render.PatchFixesSchemaID, "ringside patch fixes --json", reflect.TypeFor[render.PatchFixes]()},
 	{"patch-known-fix.v1.json", render.KnownFixSchemaID, "ringside patch known-fix --json", reflect.TypeFor[render.KnownFixes]()},

@@ -77,15 +77,21 @@ var securitySeverity = map[string]string{"high": "8.0", "medium": "5.0", "low": 
 func (a *Audit) SARIF(w io.Writer, version string) error {
 	run := sarifRun{Results: []sarifResult{}}
 	run.Tool.Driver = sarifDriver{Name: "ringside", Version: version, InformationURI: "https://ringside.dev", Rules: []sarifRule{}}
-	for i, r := range a.Results {
+	at := map[string]int{} // of rules
+	for _, r := range a.Results {
 		level := map[string]string{"high": "error", "medium": "warning"}[r.Severity]
 		if level == "" {
 			level = "note"
 		}
-		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
-			ID: r.ID, Short: sarifText{r.Title}, Full: sarifText{r.Reason}, HelpURI: r.Source, Configuration: sarifLevel{level},
-			Properties: map[string]any{"security-severity": securitySeverity[r.Severity], "tags": []string{"security", r.Group}},
-		})
+		i, ok := at[r.ID]
+		if !ok {
+			i = len(run.Tool.Driver.Rules)
+			at[r.ID] = i
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
+				ID: r.ID, Short: sarifText{r.Title}, Full: sarifText{r.Reason}, HelpURI: r.Source, Configuration: sarifLevel{level},
+				Properties: map[string]any{"security-severity": securitySeverity[r.Severity], "tags": []string{"security", r.Group}},
+			})
+		}
 		x := sarifResult{RuleID: r.ID, RuleIndex: i, Level: "none", Message: sarifText{r.Message}}
 		if r.Message == "" {
 			x.Message.Text = r.Title
