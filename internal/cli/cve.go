@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,9 @@ func (f *feedFlags) open(ctx context.Context, s Streams) (*vuln.Database, error)
 	if f.where == "" {
 		return nil, usagef("no feed: give --feed, a checkout of the kernel's vulns repository or a folder of CVE JSON files")
 	}
+	// Reading 30,000 files makes much that is needed no more: to look for it less often
+	// takes a sixth off, for 70 MB.
+	defer debug.SetGCPercent(debug.SetGCPercent(feedGC))
 	db, err := cvefeed.Open(ctx, f.where, cvefeed.Options{
 		Cache: f.cache,
 		Fetch: fetch.Options{Private: f.private, Progress: fetchProgress(s)},
@@ -60,6 +64,9 @@ func (f *feedFlags) open(ctx context.Context, s Streams) (*vuln.Database, error)
 	}
 	return db, nil
 }
+
+// feedGC is how much a heap grows, in percent, before a feed's reading stops for it.
+const feedGC = 400
 
 // record finds a CVE's record; what a user types has no upper case.
 func recordID(arg string) string {

@@ -152,7 +152,7 @@ func keep(path string, b []byte) error {
 // read reads a feed without the cache.
 func read(ctx context.Context, where string, info os.FileInfo) (*feed.Feed, error) {
 	if info.IsDir() {
-		return feed.Read(ctx, os.DirFS(where))
+		return feed.Read(ctx, folder{os.DirFS(where), where})
 	}
 	file, err := os.Open(where)
 	if err != nil {

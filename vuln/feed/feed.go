@@ -325,8 +325,21 @@ func Read(ctx context.Context, fsys fs.FS) (*Feed, error) {
 	return f, nil
 }
 
+// A Filler is a file system that reads a whole file into memory that it is given, as far as
+// that does, which it returns: for 30,000 small files opening them the usual way takes half
+// of the time. A file of more than limit bytes is an error.
+type Filler interface {
+	Fill(name string, buf []byte, limit int) ([]byte, error)
+}
+
 // readFile reads a file into buf, which grows as it must.
 func readFile(fsys fs.FS, name string, buf []byte) ([]byte, error) {
+	if f, ok := fsys.(Filler); ok {
+		if cap(buf) == 0 {
+			buf = make([]byte, 0, 64<<10)
+		}
+		return f.Fill(name, buf[:0], MaxFile)
+	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return buf[:0], err
