@@ -28,7 +28,7 @@ func (f folder) Fill(name string, buf []byte, limit int) ([]byte, error) {
 	if err != nil {
 		return buf, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }() // it was only read
 	for {
 		n, err := again(func() (int, error) { return unix.Read(fd, buf[len(buf):cap(buf)]) })
 		if err != nil {

@@ -17,7 +17,6 @@
 package equiv
 
 import (
-	"cmp"
 	"math/bits"
 	"slices"
 	"time"
@@ -88,26 +87,30 @@ func mix(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-// net counts how often lines are added, and how often removed.
+// net counts how often lines are added, and how often removed: a line's hash for each time,
+// the lowest bit set where it is added.
 type net struct {
-	lines []netLine
+	lines []uint64
 }
 
-type netLine struct {
-	hash  uint64
-	count int32
+func (n *net) add(h uint64, by int32) {
+	h &^= 1
+	for ; by > 0; by-- {
+		n.lines = append(n.lines, h|1)
+	}
+	for ; by < 0; by++ {
+		n.lines = append(n.lines, h)
+	}
 }
-
-func (n *net) add(h uint64, by int32) { n.lines = append(n.lines, netLine{h, by}) }
 
 // print makes the print, and forgets what was counted.
 func (n *net) print() Print {
 	var p Print
-	slices.SortFunc(n.lines, func(a, b netLine) int { return cmp.Compare(a.hash, b.hash) })
+	slices.Sort(n.lines)
 	for i := 0; i < len(n.lines); {
-		h, c := n.lines[i].hash, int32(0)
-		for ; i < len(n.lines) && n.lines[i].hash == h; i++ {
-			c += n.lines[i].count
+		h, c := n.lines[i]&^1, int32(0)
+		for ; i < len(n.lines) && n.lines[i]&^1 == h; i++ {
+			c += int32(n.lines[i]&1)*2 - 1
 		}
 		if c == 0 {
 			continue
