@@ -1,31 +1,22 @@
 package apply_test
 
 import (
-	"archive/tar"
-	"errors"
-	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
-
-	"github.com/ulikunitz/xz"
 
 	"ringside/patch/apply"
+	"ringside/patch/internal/patchtest"
 	"ringside/patch/read"
 )
 
 // TestOpenWrt puts OpenWrt's stack for 6.1 on Debian's 6.1.192. What GNU patch says is in
 // bench/patch-apply.sh: the same of each.
 func TestOpenWrt(t *testing.T) {
-	corpus, linux := os.Getenv("RINGSIDE_CORPUS"), os.Getenv("RINGSIDE_LINUX_6_1")
-	if corpus == "" || linux == "" {
-		t.Skip("RINGSIDE_CORPUS and RINGSIDE_LINUX_6_1 are not set: OpenWrt's stack was not applied")
-	}
-	stack, err := read.Dir(unpack(t, filepath.Join(corpus, "patch", "openwrt-generic-6.1-6.6.tar.xz")), read.Options{Release: "6.1"})
+	linux := patchtest.Tree(t, "RINGSIDE_LINUX_6_1")
+	stack, err := read.Dir(patchtest.OpenWrt(t), read.Options{Release: "6.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,35 +54,5 @@ func TestOpenWrt(t *testing.T) {
 	}
 	if !slices.Equal(fail, []string{"020", "771", "828", "450", "490", "620", "700", "901"}) {
 		t.Errorf("conflicts: %v", fail)
-	}
-}
-
-func unpack(t *testing.T, name string) fstest.MapFS {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	x, err := xz.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := fstest.MapFS{}
-	for in := tar.NewReader(x); ; {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return files
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			data, err := io.ReadAll(in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files[path.Clean(h.Name)] = &fstest.MapFile{Data: data}
-		}
 	}
 }

@@ -1,66 +1,22 @@
 package equiv_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"errors"
-	"io"
-	"io/fs"
-	"os"
-	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
-	"testing/fstest"
-
-	"github.com/ulikunitz/xz"
 
 	"ringside/patch/equiv"
+	"ringside/patch/internal/patchtest"
 	"ringside/patch/read"
 )
-
-// openwrt unpacks OpenWrt's stacks of the corpus.
-func openwrt(t testing.TB) fs.FS {
-	t.Helper()
-	corpus := os.Getenv("RINGSIDE_CORPUS")
-	if corpus == "" {
-		t.Skip("RINGSIDE_CORPUS is not set: the stacks of two releases are not at hand")
-	}
-	f, err := os.Open(filepath.Join(corpus, "patch", "openwrt-generic-6.1-6.6.tar.xz"))
-	if err != nil {
-		t.Skip(err)
-	}
-	defer f.Close()
-	x, err := xz.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := fstest.MapFS{}
-	for tr := tar.NewReader(x); ; {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			data, err := io.ReadAll(tr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[path.Clean(h.Name)] = &fstest.MapFile{Data: data}
-		}
-	}
-}
 
 // A file's name without its number and release is the same in both releases, or the
 // subject is.
 var numbering = regexp.MustCompile(`^(backport|pending|hack)-6\.\d/\d+-(\d+-)?(v\d+\.\d+-(\d+-)?)?`)
 
 func TestPairs(t *testing.T) {
-	tree := openwrt(t)
+	tree := patchtest.OpenWrt(t)
 	docs := func(release string) []equiv.Doc {
 		st, err := read.Dir(tree, read.Options{Release: release})
 		if err != nil {

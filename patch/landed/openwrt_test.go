@@ -1,61 +1,19 @@
 package landed_test
 
 import (
-	"archive/tar"
-	"errors"
-	"io"
-	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 
-	"github.com/ulikunitz/xz"
-
+	"ringside/patch/internal/patchtest"
 	"ringside/patch/landed"
 	"ringside/patch/read"
 )
 
 var label = regexp.MustCompile(`(?:^|-)v?6\.(\d+)-`)
-
-// openwrt unpacks OpenWrt's stacks of the corpus.
-func openwrt(t testing.TB) fs.FS {
-	t.Helper()
-	corpus := os.Getenv("RINGSIDE_CORPUS")
-	if corpus == "" {
-		t.Skip("RINGSIDE_CORPUS is not set: the labelled stacks are not at hand")
-	}
-	f, err := os.Open(filepath.Join(corpus, "patch", "openwrt-generic-6.1-6.6.tar.xz"))
-	if err != nil {
-		t.Skip(err)
-	}
-	defer f.Close()
-	x, err := xz.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := fstest.MapFS{}
-	for tr := tar.NewReader(x); ; {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			data, err := io.ReadAll(tr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[path.Clean(h.Name)] = &fstest.MapFile{Data: data}
-		}
-	}
-}
 
 // OpenWrt names its backports by the release that has them. Held against a tree of a
 // release, those of it and before are there, later ones are not, unless stable took them.
@@ -73,11 +31,8 @@ func TestOpenWrt(t *testing.T) {
 		{"6.1", "RINGSIDE_LINUX_6_1", 1, 0, 1},
 	} {
 		t.Run(tt.release+" on "+tt.env, func(t *testing.T) {
-			tree := os.Getenv(tt.env)
-			if tree == "" {
-				t.Skipf("%s names no source tree", tt.env)
-			}
-			st, err := read.Dir(openwrt(t), read.Options{Release: tt.release})
+			tree := patchtest.Tree(t, tt.env)
+			st, err := read.Dir(patchtest.OpenWrt(t), read.Options{Release: tt.release})
 			if err != nil {
 				t.Fatal(err)
 			}

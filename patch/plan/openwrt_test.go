@@ -1,23 +1,16 @@
 package plan_test
 
 import (
-	"archive/tar"
-	"errors"
-	"io"
-	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
-
-	"github.com/ulikunitz/xz"
 
 	"ringside/patch"
 	"ringside/patch/apply"
+	"ringside/patch/internal/patchtest"
 	"ringside/patch/plan"
 	"ringside/patch/read"
 )
@@ -33,11 +26,8 @@ var number = regexp.MustCompile(`^\d+[a-z]?-(?:\d+-)?(?:v\d+\.\d+(?:-rc\d+)?-)?(
 
 // TestOpenWrt plans the way from 6.1 to 6.6 and holds it against what OpenWrt did.
 func TestOpenWrt(t *testing.T) {
-	corpus, from, to := os.Getenv("RINGSIDE_CORPUS"), os.Getenv("RINGSIDE_LINUX_6_1"), os.Getenv("RINGSIDE_LINUX_6_6")
-	if corpus == "" || from == "" || to == "" {
-		t.Skip("RINGSIDE_CORPUS, RINGSIDE_LINUX_6_1 and RINGSIDE_LINUX_6_6 are not all set: OpenWrt's way to 6.6 was not planned")
-	}
-	files := unpack(t, filepath.Join(corpus, "patch", "openwrt-generic-6.1-6.6.tar.xz"))
+	from, to := patchtest.Tree(t, "RINGSIDE_LINUX_6_1"), patchtest.Tree(t, "RINGSIDE_LINUX_6_6")
+	files := patchtest.OpenWrt(t)
 	stack := func(release string) []*patch.Patch {
 		s, err := read.Dir(files, read.Options{Release: release})
 		if err != nil {
@@ -145,34 +135,4 @@ func changes(p *patch.Patch) string {
 		}
 	}
 	return strings.Join(out, "\n")
-}
-
-func unpack(t *testing.T, name string) fs.FS {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	x, err := xz.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := fstest.MapFS{}
-	for in := tar.NewReader(x); ; {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return files
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			data, err := io.ReadAll(in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files[path.Clean(h.Name)] = &fstest.MapFile{Data: data}
-		}
-	}
 }

@@ -1,61 +1,19 @@
 package read_test
 
 import (
-	"archive/tar"
-	"errors"
-	"io"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
-
-	"github.com/ulikunitz/xz"
 
 	"ringside/patch"
+	"ringside/patch/internal/patchtest"
 	"ringside/patch/read"
 )
-
-// openwrt unpacks OpenWrt's stacks for 6.1 and 6.6.
-func openwrt(t *testing.T) fstest.MapFS {
-	t.Helper()
-	dir := os.Getenv("RINGSIDE_CORPUS")
-	if dir == "" {
-		t.Skip("RINGSIDE_CORPUS is not set: OpenWrt's stacks were not read")
-	}
-	f, err := os.Open(filepath.Join(dir, "patch", "openwrt-generic-6.1-6.6.tar.xz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	x, err := xz.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := fstest.MapFS{}
-	for in := tar.NewReader(x); ; {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return files
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag == tar.TypeReg {
-			data, err := io.ReadAll(in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files[path.Clean(h.Name)] = &fstest.MapFile{Data: data}
-		}
-	}
-}
 
 // TestOpenWrt reads all of OpenWrt's patches for two releases: none is skipped, and the
 // files and hunks are those that a count of lines finds.
 func TestOpenWrt(t *testing.T) {
-	files := openwrt(t)
+	files := patchtest.OpenWrt(t)
 	total := 0
 	for _, tt := range []struct {
 		release string
