@@ -19,6 +19,7 @@ import (
 	"ringside/internal/render"
 	"ringside/internal/triage"
 	"ringside/owner"
+	"ringside/vuln"
 )
 
 func newDemo(s Streams) *cobra.Command {
@@ -31,8 +32,8 @@ func newDemo(s Streams) *cobra.Command {
 		Use:   "demo",
 		Short: "Show Ringside with a seeded data set; nothing to configure",
 		Long: `Demo prints the triage of one real crash, starts a server with a record made from
-real kernel logs, spread over a fleet and a month that never were, and prints its
-address. Everything in it is marked as demo data. The record is removed at the
+real kernel logs, spread over a fleet and a month that never were, with real CVE
+records and what two kernels were really built from, and prints its address. Everything in it is marked as demo data. The record is removed at the
 end unless --data names a folder to keep it in.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -59,7 +60,13 @@ end unless --data names a folder to keep it in.`,
 				return usagef("listen: %w", err)
 			}
 			defer func() { _ = l.Close() }() // serving closes it too
-			n, err := openNode(c.Context(), nodeConfig{Data: filepath.Clean(data), Log: log})
+			records, err := demo.CVEs()
+			if err != nil {
+				return &exitError{exitInternal, err}
+			}
+			n, err := openNode(c.Context(), nodeConfig{Data: filepath.Clean(data), Log: log, OpenFeed: func(ctx context.Context) (*vuln.Database, error) {
+				return vuln.Open(ctx, records)
+			}})
 			if err != nil {
 				return err
 			}
@@ -70,6 +77,16 @@ end unless --data names a folder to keep it in.`,
 				return &exitError{exitInternal, fmt.Errorf("make the demo data: %w", err)}
 			}
 			fmt.Fprintf(s.Err, "%d crashes of %d hosts on %d kernels, from %d real logs\n", made.Crashes, made.Hosts, made.Kernels, made.Logs)
+			if err := seedExposure(c.Context(), n.record, records); err != nil {
+				return &exitError{exitInternal, fmt.Errorf("make the demo data: %w", err)}
+			}
+			judged, err := n.record.Exposures(c.Context())
+			if err != nil {
+				return &exitError{exitInternal, err}
+			}
+			if judged.Feed != nil {
+				fmt.Fprintf(s.Err, "%d real CVE records, judged for %d kernels\n", judged.Feed.Records, len(judged.Kernels))
+			}
 			h, err := n.handler("", true)
 			if err != nil {
 				return &exitError{exitInternal, err}

@@ -6,7 +6,7 @@ package demo
 import (
 	"archive/zip"
 	"bytes"
-	_ "embed"
+	"embed"
 	"fmt"
 	"io/fs"
 )
@@ -27,4 +27,37 @@ func Logs() (fs.FS, error) {
 		return nil, fmt.Errorf("demo logs: %w", err)
 	}
 	return r, nil
+}
+
+// cvesZip holds real records of the kernel CNA, and what two kernels of Debian were built
+// from, as far as these records ask; made by scripts/democves.
+//
+//go:embed cves.zip
+var cvesZip []byte
+
+// CVEs returns the records, as a checkout of the CNA's repository has them, and the folder
+// inventories with those of kernels.
+func CVEs() (fs.FS, error) {
+	r, err := zip.NewReader(bytes.NewReader(cvesZip), int64(len(cvesZip)))
+	if err != nil {
+		return nil, fmt.Errorf("demo records: %w", err)
+	}
+	return r, nil
+}
+
+// hosts has for each group of the demo's fleet what its hosts have loaded and how they are
+// set up.
+//
+//go:embed hosts
+var hosts embed.FS
+
+// Host returns the file system of a host of a group, as far as it is read. ok is false for
+// a group of which nothing is known.
+func Host(group string) (root fs.FS, ok bool) {
+	root, err := fs.Sub(hosts, "hosts/"+group)
+	if err != nil {
+		return nil, false
+	}
+	_, err = fs.Stat(root, "proc/modules")
+	return root, err == nil
 }

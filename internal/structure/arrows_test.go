@@ -150,6 +150,7 @@ var rooms = []struct {
 
 	// Measurements.
 	{"scripts/movedfiles", []string{"kbuild/moved"}},
+	{"scripts/democves", []string{"inventory", "kbuild", "kbuild/moved", "vuln"}},
 	{"bench/fixlines", []string{"kbuild", "kbuild/moved", "kconfig/dotconfig", "vuln", "vuln/content", "vuln/feed", "vuln/ranges"}},
 	{"bench/flawrecall", []string{"patch/csource", "patch/flaw"}},
 	{"bench/flaw", []string{"patch/csource", "patch/flaw"}},
