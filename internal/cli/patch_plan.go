@@ -19,7 +19,7 @@ import (
 func newPatchPlan(s Streams) *cobra.Command {
 	var out output
 	var in stackFlags
-	var stackArg, from, to, series string
+	var stackArg, from, to, series, name string
 	var all bool
 	c := &cobra.Command{
 		Use:   "rebase-plan STACK --from TREE --to TREE",
@@ -30,7 +30,8 @@ and says of each patch: drop (the new base has it), keep (it goes on as it is), 
 decide, with the lines of both sides); how much work that is, and which patches belong
 together because they change the same files.
 
-Trees are only read. --series writes what goes on into an empty folder, refreshed for
+Sent to a server (ringside push), the plans of one --name show how far the way is, and
+how many days it took. Trees are only read. --series writes what goes on into an empty folder, refreshed for
 the new base; in its series file what conflicts is a comment. The exit code is 1 where
 there are conflicts.`,
 		Example: `  ringside patch rebase-plan debian/patches --from linux-6.1 --to linux-6.6
@@ -64,8 +65,11 @@ there are conflicts.`,
 			if err != nil {
 				return usage(err)
 			}
-			doc := render.PlanOf(p)
-			doc.Stack, doc.From, doc.To = stackArg, from, to
+			doc := render.PlanOf(p, from, to)
+			doc.Stack, doc.Name = stackArg, name
+			if name == "" {
+				doc.Name = planName(stackArg, p.Version, to)
+			}
 			for _, x := range stack.Problems {
 				doc.Problems = append(doc.Problems, render.StackProblemDoc(x))
 			}
@@ -88,8 +92,20 @@ there are conflicts.`,
 	c.Flags().StringVar(&from, "from", "", "`TREE` that the stack is on")
 	c.Flags().StringVar(&to, "to", "", "`TREE` that it is to go on")
 	c.Flags().StringVar(&series, "series", "", "write what goes on, refreshed, into this empty `DIR`")
+	c.Flags().StringVar(&name, "name", "", "what a server calls the way to the new base (default: the stack and the new base's version)")
 	c.Flags().BoolVar(&all, "all", false, "list all patches")
 	return c
+}
+
+// planName calls a way by its stack and its end.
+func planName(stack, version, to string) string {
+	if version == "" {
+		version = filepath.Base(filepath.Clean(to))
+	}
+	if abs, err := filepath.Abs(stack); err == nil {
+		stack = abs
+	}
+	return filepath.Base(stack) + " to " + version
 }
 
 // writeRefreshed writes the patches that go on with what they say above their diffs.

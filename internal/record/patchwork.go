@@ -13,6 +13,7 @@ import (
 
 	"ringside/internal/store"
 	"ringside/patch/contrib"
+	rebase "ringside/patch/plan"
 	"ringside/patch/review"
 )
 
@@ -24,6 +25,8 @@ const jobPatchWork = string(ClassPatchWork)
 type PatchWork struct {
 	Reviews       []ReviewWork       `json:"reviews" nullable:"false" doc:"The latest report of each place of review"`
 	Contributions []ContributionWork `json:"contributions" nullable:"false" doc:"The latest report of each"`
+	Rebases       []RebaseWork       `json:"rebases" nullable:"false" doc:"Stacks on their way to a new base, those that are not there first"`
+	UpgradeDays   float64            `json:"upgrade_days" doc:"The KPI \"upgrade cycle time\": days from a rebase's first plan to one with nothing left to do, in the median; -1 if none is done"`
 }
 
 // ReviewWork is what one place of review counts.
@@ -46,6 +49,7 @@ type ContributionWork struct {
 var patchWorkKinds = []struct{ schema, kind string }{
 	{"https://ringside.dev/schemas/patch-reviews.v1.json", "reviews"},
 	{"https://ringside.dev/schemas/patch-contributions.v1.json", "contributions"},
+	{"https://ringside.dev/schemas/patch-rebase-plan.v1.json", kindRebase},
 }
 
 // patchWork tells the kind of a report that begins so; empty if it is none.
@@ -89,7 +93,6 @@ func (s *Service) readPatchWork(ctx context.Context, receipt string) error {
 	var doc struct {
 		Name   string         `json:"name"`
 		Totals review.Figures `json:"totals"`
-		contrib.Summary
 	}
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return store.Permanent(fmt.Errorf("the report cannot be read: %w", err))
@@ -98,12 +101,19 @@ func (s *Service) readPatchWork(ctx context.Context, receipt string) error {
 	if name == "" {
 		return store.Permanent(errors.New("the report has no name: make it with --name"))
 	}
-	var summary string
-	if kind == "reviews" {
-		summary, err = toJSON(doc.Totals)
-	} else {
-		summary, err = toJSON(doc.Summary)
+	var figures any = doc.Totals
+	switch kind {
+	case "contributions":
+		var c contrib.Summary
+		err, figures = json.Unmarshal(text, &c), &c
+	case kindRebase:
+		var p rebase.Outlook
+		err, figures = json.Unmarshal(text, &p), &p
 	}
+	if err != nil {
+		return store.Permanent(fmt.Errorf("the report cannot be read: %w", err))
+	}
+	summary, err := toJSON(figures)
 	if err != nil {
 		return err
 	}
@@ -133,7 +143,7 @@ func (s *Service) readPatchWork(ctx context.Context, receipt string) error {
 func (s *Service) PatchWork(ctx context.Context) (*PatchWork, error) {
 	w := PatchWork{Reviews: []ReviewWork{}, Contributions: []ContributionWork{}}
 	err := s.db.View(ctx, func(q store.Querier) error {
-		_, err := store.Collect(ctx, q, `select id, kind, name, summary, reported_at from patch_documents where latest order by name, id limit 1000`, nil,
+		_, err := store.Collect(ctx, q, `select id, kind, name, summary, reported_at from patch_documents where latest and kind <> $1 order by name, id limit 1000`, []any{kindRebase},
 			func(scan func(...any) error) (struct{}, error) {
 				var id, kind, name, summary string
 				var at int64
@@ -151,10 +161,14 @@ func (s *Service) PatchWork(ctx context.Context) (*PatchWork, error) {
 				w.Contributions = append(w.Contributions, x)
 				return struct{}{}, err
 			})
+		if err != nil {
+			return err
+		}
+		w.Rebases, w.UpgradeDays, err = rebases(ctx, q)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list reviews and contributions: %w", err)
+		return nil, fmt.Errorf("list reviews, contributions and rebases: %w", err)
 	}
 	return &w, nil
 }

@@ -13,17 +13,10 @@ const PatchPlanSchemaID = "https://ringside.dev/schemas/patch-rebase-plan.v1.jso
 
 // PatchPlan is what becomes of a stack on a new base.
 type PatchPlan struct {
-	Schema   string            `json:"schema"`
-	Stack    string            `json:"stack"`
-	From     string            `json:"from"`
-	To       string            `json:"to"`
-	Version  string            `json:"version,omitempty"` // of the new base
-	Drop     int               `json:"drop"`
-	Keep     int               `json:"keep"`
-	Adapt    int               `json:"adapt"`
-	Conflict int               `json:"conflict"`
-	Minutes  int               `json:"minutes"`
-	Broken   int               `json:"broken"` // patches that do not go on the old base either
+	Schema string `json:"schema"`
+	Name   string `json:"name"` // of the way: a server keeps how it went
+	Stack  string `json:"stack"`
+	plan.Outlook
 	Steps    []PlanStep        `json:"steps"`
 	Packages []PlanPackage     `json:"packages"`
 	Series   string            `json:"series,omitempty"`
@@ -61,8 +54,8 @@ type PlanPackage struct {
 }
 
 // PlanOf makes the JSON form of a plan.
-func PlanOf(p *plan.Plan) PatchPlan {
-	d := PatchPlan{Schema: PatchPlanSchemaID, Version: p.Version, Drop: p.Drop, Keep: p.Keep, Adapt: p.Adapt, Conflict: p.Conflict, Minutes: p.Minutes, Broken: p.Broken, Steps: []PlanStep{}, Packages: []PlanPackage{}}
+func PlanOf(p *plan.Plan, from, to string) PatchPlan {
+	d := PatchPlan{Schema: PatchPlanSchemaID, Outlook: p.Outlook(from, to), Steps: []PlanStep{}, Packages: []PlanPackage{}}
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		x := PlanStep{Position: i + 1, Name: s.Patch.Name, Subject: s.Patch.Subject, Action: string(s.Action), Minutes: s.Minutes, Reasons: append([]string{}, s.Reasons...), Landed: string(s.Landed.State)}

@@ -122,7 +122,7 @@ var rooms = []struct {
 	{"internal/patchindex", []string{"patch/contrib", "gitrepo", "patch/equiv", "patch/history", "patch/read"}},
 	{"internal/patchtools", []string{"patch", "patch/apply", "patch/check", "patch/diff", "patch/send"}},
 	{"internal/store", nil},
-	{"internal/record", []string{"patch/stack", "patch/review", "patch/contrib", "internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
+	{"internal/record", []string{"patch/stack", "patch/review", "patch/contrib", "patch/plan", "internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
 	{"internal/child", []string{"internal/store"}},
 	{"internal/exposure", []string{"internal/record", "internal/store", "inventory", "kbuild", "kbuild/moved", "kconfig", "kconfig/dotconfig", "kconfig/hardening", "kconfig/baseline", "vuln", "vuln/changelog", "vuln/modules", "vuln/ranges", "vuln/severity", "vuln/sla"}},
 	{"internal/dumpjob", []string{"internal/record", "internal/child", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},

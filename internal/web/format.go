@@ -53,6 +53,7 @@ func (s *site) funcs() template.FuncMap {
 		"count":    count,
 		"short":    short,
 		"spark":    func(t record.Trend) template.HTML { return sparkline(t) },
+		"hours":    hours,
 		"percent":  func(f float64) string { return strconv.Itoa(int(math.Round(f*100))) + " %" },
 		"permille": func(f float64) string { return strconv.FormatFloat(100*f, 'f', 1, 64) + " %" },
 		"points":   func(f float64) string { return fmt.Sprintf("%+.2f", 100*f) },
@@ -224,4 +225,12 @@ func person(s string) mailbox {
 	}
 	name = strings.Trim(strings.TrimSpace(name), `"`)
 	return mailbox{cmp.Or(name, address), address}
+}
+
+// hours writes an estimate of work.
+func hours(minutes int) string {
+	if minutes < 60 {
+		return strconv.Itoa(minutes) + " min"
+	}
+	return strconv.FormatFloat(float64(minutes)/60, 'f', 0, 64) + " h"
 }

@@ -34,6 +34,7 @@ func stackFleet(t *testing.T) *fleet {
 	for _, text := range []string{
 		`{"schema":"https://ringside.dev/schemas/patch-reviews.v1.json","name":"forge <1>","reviews":[],"totals":{"reviews":9,"merged":3,"abandoned":1,"open":5,"acceptance":0.75,"median_rounds":2.5,"median_days":4.5,"reviewers":[]}}`,
 		`{"schema":"https://ringside.dev/schemas/patch-contributions.v1.json","name":"us in linux","commits":100,"share":0.25,"total":{"authored":25},"releases":[],"people":[]}`,
+		`{"schema":"https://ringside.dev/schemas/patch-rebase-plan.v1.json","name":"vendor <2> to 6.12","stack":"s","from":"linux-6.6","to":"linux-6.12","drop":3,"keep":90,"adapt":4,"conflict":2,"minutes":150,"broken":0,"steps":[],"packages":[]}`,
 	} {
 		if _, err := f.svc.Intake(t.Context(), strings.NewReader(text), record.Meta{ReceivedAt: f.now}); err != nil {
 			t.Fatal(err)
@@ -56,7 +57,7 @@ func TestStackPages(t *testing.T) {
 		code int
 		text []string
 	}{
-		{"/stacks", 200, []string{"vendor-6.1", `href="` + page + `"`, "linux-6.6 6.6.2", "2 patches to carry on in 1 stack", "forge &lt;1&gt;", "75 %", "2.5", "us in linux", "25 % of 100 commits"}},
+		{"/stacks", 200, []string{"vendor-6.1", `href="` + page + `"`, "linux-6.6 6.6.2", "2 patches to carry on in 1 stack", "forge &lt;1&gt;", "75 %", "2.5", "us in linux", "25 % of 100 commits", "vendor &lt;2&gt; to 6.12", "linux-6.6 → linux-6.12", "<b>9</b>", "0 days so far", "!Upgrade cycle time"}},
 		{page, 200, []string{"net: &lt;fix&gt; a leak", "0003-keep.patch", "2 patches to carry, 4 30 days ago", "2 clean, 0 with fuzz, 1 fail", "mm: it was not enough", "net/a.c:3 is another line"}},
 		{page + "?advice=drop", 200, []string{"net: &lt;fix&gt; a leak", "!0003-keep.patch"}},
 		{page + "?state=not_upstream&q=ADA", 200, []string{"0002-repair.patch", "!0003-keep.patch"}},
