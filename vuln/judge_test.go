@@ -82,8 +82,8 @@ func build(file string) kbuild.Presence {
 	return p
 }
 
-// moved says of every file that it has other names.
-func moved(whole bool, names ...string) func(string) ([]string, bool) {
+// movedTo says of every file that it has other names.
+func movedTo(whole bool, names ...string) func(string) ([]string, bool) {
 	return func(string) ([]string, bool) { return names, whole }
 }
 
@@ -128,13 +128,13 @@ func TestJudge(t *testing.T) {
 		{"moved within a folder that is built", in, "fs/busy/moved.c fs/busy/off.c", vuln.Kernel{Presence: build, Idle: idle}, "undetermined range build build"},
 		{"moved elsewhere", in, "net/moved.c fs/x/off.c", vuln.Kernel{Presence: build, Idle: idle}, "undetermined range build build"},
 		{"moved, and nothing else named", in, "fs/x/y/moved.c", vuln.Kernel{Presence: build, Idle: idle}, "undetermined range build"},
-		{"moved, compiled there", in, "moved.c", vuln.Kernel{Presence: build, Moved: moved(true, "in.c", "off.c")}, "affected range build"},
-		{"moved, a module there", in, "moved.c", vuln.Kernel{Presence: build, Moved: moved(true, "module.c"), Modules: loaded("x")}, "not_loaded range build module"},
-		{"moved, not compiled there", in, "moved.c", vuln.Kernel{Presence: build, Moved: moved(true, "off.c", "off.h")}, "not_compiled range build"},
-		{"moved, not compiled there, and where most went is not known", in, "moved.c", vuln.Kernel{Presence: build, Moved: moved(false, "off.c")}, "undetermined range build build"},
-		{"moved, some of it compiled there", in, "moved.c", vuln.Kernel{Presence: build, Moved: moved(true, "off.c", "in.c")}, "undetermined range build build"},
-		{"moved, some of it not known", in, "moved.c", vuln.Kernel{Presence: build, Moved: moved(true, "off.c", "unknown.c")}, "undetermined range build build"},
-		{"moved, without other names", in, "moved.c", vuln.Kernel{Presence: build, Moved: moved(false)}, "undetermined range build"},
+		{"moved, compiled there", in, "moved.c", vuln.Kernel{Presence: build, Moved: movedTo(true, "in.c", "off.c")}, "affected range build"},
+		{"moved, a module there", in, "moved.c", vuln.Kernel{Presence: build, Moved: movedTo(true, "module.c"), Modules: loaded("x")}, "not_loaded range build module"},
+		{"moved, not compiled there", in, "moved.c", vuln.Kernel{Presence: build, Moved: movedTo(true, "off.c", "off.h")}, "not_compiled range build"},
+		{"moved, not compiled there, and where most went is not known", in, "moved.c", vuln.Kernel{Presence: build, Moved: movedTo(false, "off.c")}, "undetermined range build build"},
+		{"moved, some of it compiled there", in, "moved.c", vuln.Kernel{Presence: build, Moved: movedTo(true, "off.c", "in.c")}, "undetermined range build build"},
+		{"moved, some of it not known", in, "moved.c", vuln.Kernel{Presence: build, Moved: movedTo(true, "off.c", "unknown.c")}, "undetermined range build build"},
+		{"moved, without other names", in, "moved.c", vuln.Kernel{Presence: build, Moved: movedTo(false)}, "undetermined range build"},
 		{"documentation counts for nothing", in, "off.c Documentation/x.rst", vuln.Kernel{Presence: build}, "not_compiled range build"},
 		{"documentation alone dismisses nothing", in, "Documentation/x.rst", vuln.Kernel{Presence: build}, "affected range build"},
 		{"no files dismiss nothing", in, "", vuln.Kernel{Presence: build}, "affected range"},

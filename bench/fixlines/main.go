@@ -27,6 +27,7 @@ import (
 	"strings"
 
 	"ringside/kbuild"
+	"ringside/kbuild/moved"
 	"ringside/kconfig/dotconfig"
 	"ringside/vuln"
 	"ringside/vuln/content"
@@ -99,7 +100,10 @@ func run(ctx context.Context, cna, stable, tree, config, debug string, verbose b
 	if err := checkMoved(ctx, db.Records(), releases, tree, verbose); err != nil {
 		return err
 	}
-	search := fixes.In(os.DirFS(tree), base, nil)
+	search := fixes.In(os.DirFS(tree), base, func(file string) []string {
+		names, _ := moved.Names(file, build.Exists)
+		return names
+	})
 	lines := search.Lines(build.Lines)
 	rows := map[string]map[int]bool{}
 	if debug != "" {

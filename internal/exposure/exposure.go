@@ -163,9 +163,7 @@ func (e *Exposer) Judge(ctx context.Context, k record.Kernel, from io.Reader, ho
 		j.Notes = append(j.Notes, "what was compiled is not known: every CVE in range counts as affected")
 	} else {
 		subject.Presence, subject.Idle = inv.Presence, inv.Idle
-		subject.Moved = func(file string) ([]string, bool) {
-			return moved.Names(file, func(name string) bool { return inv.Presence(name).State != kbuild.Absent })
-		}
+		subject.Moved = movedIn(inv)
 		j.Notes = append(j.Notes, inv.Notes...)
 		if inv.Changelog != "" {
 			log, err := changelog.Parse("changelog", strings.NewReader(inv.Changelog), k.Release)
@@ -291,7 +289,7 @@ func rank(inv *inventory.Inventory, verdicts []vuln.Verdict) []record.Reduction 
 			continue
 		}
 		need, hit := 0, map[int]int{}
-		for _, f := range v.Files {
+		for _, f := range inTree(inv, v.Files) {
 			switch inv.Presence(f).State {
 			case kbuild.Compiled:
 				need++
@@ -319,6 +317,27 @@ func rank(inv *inventory.Inventory, verdicts []vuln.Verdict) []record.Reduction 
 		return cmp.Or(cmp.Compare(worth(b), worth(a)), strings.Compare(a.Symbol, b.Symbol))
 	})
 	return out[:min(len(out), maxRanking)]
+}
+
+// inTree gives the names that files have in the tree of an inventory, where they are known.
+func inTree(inv *inventory.Inventory, files []string) (list []string) {
+	for _, f := range files {
+		names := []string{f}
+		if inv.Presence(f).State == kbuild.Absent {
+			if other, whole := movedIn(inv)(f); whole {
+				names = other
+			}
+		}
+		list = append(list, names...)
+	}
+	return list
+}
+
+// movedIn says under which names an inventory has a file's code.
+func movedIn(inv *inventory.Inventory) func(file string) (names []string, whole bool) {
+	return func(file string) ([]string, bool) {
+		return moved.Names(file, func(name string) bool { return inv.Presence(name).State != kbuild.Absent })
+	}
 }
 
 // worth weighs the CVEs that go against what goes with them: who would switch off the
