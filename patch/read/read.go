@@ -41,6 +41,9 @@ const (
 func File(name string, r io.Reader, o Options) (*patch.Stack, error) {
 	s := &builder{Stack: patch.Stack{Name: name}}
 	err := Each(name, r, o, s.add)
+	if err == nil && len(s.Patches)+len(s.Covers)+len(s.Problems) == 0 {
+		s.problem(name, 0, "it is empty")
+	}
 	return &s.Stack, err
 }
 

@@ -136,6 +136,7 @@ func TestForms(t *testing.T) {
 		"out of the tree":  {strings.ReplaceAll(hunk, "fs/a.c", "../../x"), `f:1 "" by  [../../x]` + "\n" + `  line 1: the path is refused: "../../x" leads out of the tree, or into its .git`},
 		"binary, no bytes": {"diff --git a/x.png b/x.png\nindex 1..2 100644\nBinary files a/x.png and b/x.png differ\n", `f:1 "" by  [x.png]` + "\n  line 1: x.png is binary and its content is not in the diff: make it again with git format-patch, or diff --binary"},
 		"nothing":          {"Dear all,\n\nhello\n", `! f:1: no diff in it: "Dear all,"`},
+		"empty":            {"", `! f: it is empty`},
 		"a cover letter":   {"From a@b Mon Jan  2 10:00:00 2023\nFrom: C\nSubject: [PATCH 0/7] all of it\n\nWhy.\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -249,6 +250,7 @@ func FuzzText(f *testing.F) {
 	f.Add("From: A\nSubject: =?iso-8859-1?q?x=F6?=\nContent-Transfer-Encoding: quoted-printable\n\n=0A=0A=\nFixes: 1=\n\n" + hunk)
 	f.Add("commit " + id + "\nAuthor: A <a>\n\n    x\n\n" + hunk)
 	f.Add("Description: x\n y\n .\nOrigin: upstream, https://git.kernel.org/linus/" + id + "\n" + hunk)
+	f.Add("\xff\xfe")
 	f.Fuzz(func(t *testing.T, in string) {
 		s := read.Text("f", in, read.Options{})
 		n := strings.Count(in, "\n") + 1
@@ -260,7 +262,7 @@ func FuzzText(f *testing.F) {
 				t.Fatal("a patch without a diff")
 			}
 		}
-		if strings.TrimSpace(in) != "" && len(s.Patches)+len(s.Problems)+len(s.Covers) == 0 {
+		if len(s.Patches)+len(s.Problems)+len(s.Covers) == 0 {
 			t.Fatalf("%q is skipped in silence", in)
 		}
 	})

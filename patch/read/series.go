@@ -179,8 +179,8 @@ func (b *builder) file(fsys fs.FS, name string, e listed, o Options) error {
 	for _, x := range one.Problems {
 		b.problem(x.File, x.Line, "%s", x.Text)
 	}
-	if len(one.Patches)+len(one.Problems) == 0 {
-		b.problem(name, 0, "no diff in it")
+	if len(one.Patches)+len(one.Problems)+len(one.Covers) == 0 {
+		b.problem(name, 0, "it is empty")
 	}
 	return nil
 }
