@@ -11,9 +11,12 @@ package apply
 
 import (
 	"context"
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"ringside/patch"
 	"ringside/patch/diff"
@@ -264,6 +267,13 @@ func (s *stage) put(d *diff.File, r File, now *file) File {
 	return r
 }
 
+// blobID is what git calls a content.
+func blobID(text string) string {
+	h := sha1.New()
+	fmt.Fprintf(h, "blob %d\x00%s", len(text), text)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // binary makes the content after the change of one that git has written in full.
 func binary(d *diff.File, old, now *file) error {
 	if d.Forward == nil {
@@ -272,7 +282,14 @@ func binary(d *diff.File, old, now *file) error {
 		}
 		return errors.New("it is binary, and its content is not in the patch")
 	}
-	data, err := d.Forward.Apply([]byte(old.content()))
+	text := old.content()
+	if d.Op != diff.Add && !d.Forward.Delta && d.Reverse != nil && !d.Reverse.Delta && text != string(d.Reverse.Data) {
+		return errors.New("it is binary, and the tree has another content than the one that the patch replaces")
+	}
+	if id := strings.Trim(d.OldBlob, "0"); d.Op != diff.Add && len(id) >= 7 && !strings.HasPrefix(blobID(text), d.OldBlob) {
+		return fmt.Errorf("it is binary, and the tree has another content than the one that the patch replaces (%s)", d.OldBlob)
+	}
+	data, err := d.Forward.Apply([]byte(text))
 	if err != nil {
 		return err
 	}

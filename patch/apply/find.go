@@ -92,6 +92,7 @@ func reverse(d *diff.File) *diff.File {
 	r := *d
 	r.Old, r.New, r.OldMode, r.NewMode = d.New, d.Old, d.NewMode, d.OldMode
 	r.Forward, r.Reverse = d.Reverse, d.Forward
+	r.OldBlob, r.NewBlob = d.NewBlob, d.OldBlob
 	switch d.Op {
 	case diff.Add:
 		r.Op = diff.Delete
