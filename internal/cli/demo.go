@@ -80,6 +80,9 @@ end unless --data names a folder to keep it in.`,
 			if err := seedExposure(c.Context(), n.record, records); err != nil {
 				return &exitError{exitInternal, fmt.Errorf("make the demo data: %w", err)}
 			}
+			if err := seedStacks(c.Context(), n.record, started); err != nil {
+				return &exitError{exitInternal, fmt.Errorf("make the demo data: %w", err)}
+			}
 			judged, err := n.record.Exposures(c.Context())
 			if err != nil {
 				return &exitError{exitInternal, err}

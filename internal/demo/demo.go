@@ -45,6 +45,21 @@ func CVEs() (fs.FS, error) {
 	return r, nil
 }
 
+// stacksZip holds reports of a real patch stack on two bases; internal/demo/README.md says
+// how they were made.
+//
+//go:embed stacks.zip
+var stacksZip []byte
+
+// Stacks returns the reports: the names say how many days ago each is to have come.
+func Stacks() (fs.FS, error) {
+	r, err := zip.NewReader(bytes.NewReader(stacksZip), int64(len(stacksZip)))
+	if err != nil {
+		return nil, fmt.Errorf("demo stacks: %w", err)
+	}
+	return r, nil
+}
+
 // hosts has for each group of the demo's fleet what its hosts have loaded and how they are
 // set up.
 //
