@@ -43,17 +43,19 @@ var kernelTests = []kernelTest{
 	{dir: "preprocess/circular_expansion", stderr: "expected_stderr"},
 	{dir: "preprocess/escape", stderr: "expected_stderr"},
 	{dir: "preprocess/variable", stderr: "expected_stderr"},
-	{dir: "choice_randomize", want: "expected_config*", trees: "6.12"},
-	{dir: "choice_randomize2", want: "expected_config*", trees: "6.12"},
+	{dir: "choice_randomize", want: "expected_config*", trees: "6.12 6.18"},
+	{dir: "transitional", mode: kconfig.OldDefConfig, input: "initial_config", want: "expected_config", trees: "6.18"},
+	{dir: "err_transitional", stderr: "expected_stderr", trees: "6.18"},
+	{dir: "choice_randomize2", want: "expected_config*", trees: "6.12 6.18"},
 }
 
-// TestKernelTests runs the inputs of make testconfig of two kernels. What those cases ask
+// TestKernelTests runs the inputs of make testconfig of three kernels. What those cases ask
 // in a dialogue is compared as the order and the nesting of what would be asked; those
 // that draw configurations at random, by all that may be drawn being stable.
 func TestKernelTests(t *testing.T) {
-	for _, version := range []string{"6.1", "6.12"} {
+	for _, version := range []string{"6.1", "6.12", "6.18"} {
 		for _, k := range kernelTests {
-			if k.trees != "" && k.trees != version {
+			if k.trees != "" && !slices.Contains(strings.Fields(k.trees), version) {
 				continue
 			}
 			t.Run(version+"/"+k.dir+"/"+k.want+k.stdout+k.stderr, func(t *testing.T) {
