@@ -239,6 +239,10 @@ func TestGraph(t *testing.T) {
 			}
 		}
 		walk(g.Entry, "", map[*Node]bool{})
+		loops := strings.Contains(tt.body, "while") || strings.Contains(tt.body, "for_each")
+		if g.Loops() != loops {
+			t.Errorf("%s: has loops is %v", tt.name, !loops)
+		}
 		if strings.Join(got, "\n") != strings.Join(tt.want, "\n") {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.name, strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 		}

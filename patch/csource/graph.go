@@ -52,6 +52,38 @@ type Graph struct {
 	Nodes []*Node
 }
 
+// Loops tells whether a path may come to a node again.
+func (g *Graph) Loops() bool {
+	const (
+		fresh = iota
+		open
+		done
+	)
+	state := make([]uint8, len(g.Nodes))
+	type frame struct{ n, next int }
+	stack := []frame{{n: g.Entry.ID}}
+	state[g.Entry.ID] = open
+	for len(stack) > 0 {
+		f := &stack[len(stack)-1]
+		edges := g.Nodes[f.n].Next
+		if f.next == len(edges) {
+			state[f.n] = done
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		to := edges[f.next].To.ID
+		f.next++
+		switch state[to] {
+		case open:
+			return true
+		case fresh:
+			state[to] = open
+			stack = append(stack, frame{n: to})
+		}
+	}
+	return false
+}
+
 // Graph gives the function's flow of control.
 func (fn *Func) Graph() *Graph {
 	b := builder{labels: map[string]*Node{}}

@@ -177,9 +177,10 @@ func (c *context) settle() []Finding {
 // facts are what a file says of its own functions.
 type facts struct {
 	defined map[string]bool
-	sleeps  map[string]string // functions that sleep, with what they call
-	errs    map[string]bool   // return error pointers, never NULL
-	nulls   map[string]bool   // return NULL, never error pointers
+	calls   map[string]map[string]bool // what its functions call
+	sleeps  map[string]string          // functions that sleep, with what they call
+	errs    map[string]bool            // return error pointers, never NULL
+	nulls   map[string]bool            // return NULL, never error pointers
 	// touches are the classes of locks that a function gives back for its caller, or takes
 	// for it.
 	touches map[string]map[string]bool

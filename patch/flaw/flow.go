@@ -72,6 +72,20 @@ func (k known) join(other known) known {
 
 func (k known) same(other known) bool { return slices.Equal(k, other) }
 
+// has tells whether an expression has another as a whole.
+func has(text, part string) bool {
+	for {
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		if end := i + len(part); (i == 0 || !wordByte(text[i-1])) && (end == len(text) || !wordByte(text[end])) {
+			return true
+		}
+		text = text[i+1:]
+	}
+}
+
 // mentions tells whether an expression has a name as a word.
 func mentions(text, name string) bool {
 	for i := 0; name != ""; {
@@ -98,7 +112,7 @@ func wordByte(c byte) bool {
 
 // Bounds of an analysis.
 const (
-	maxKnown  = 24
+	maxKnown  = 64
 	maxStates = 24 // properties at a node
 	maxSteps  = 60000
 )
@@ -207,6 +221,9 @@ func effects(e *csource.Expr, k known) known {
 	if e == nil || e.Kind == csource.Sizeof {
 		return k
 	}
+	if strings.HasPrefix(e.Callee(), "static_branch_") || strings.HasPrefix(e.Callee(), "static_key_") || e.Callee() == "test_bit" {
+		return k // they only look
+	}
 	for _, x := range e.X {
 		k = effects(x, k)
 	}
@@ -223,8 +240,11 @@ func effects(e *csource.Expr, k known) known {
 			right = right.X[1]
 		}
 		may := value(right, k)
-		k = changed(k, e.X[0])
-		return k.set(left, may)
+		k = changed(k, e.X[0]).set(left, may)
+		if r := right.Bare(); r.Kind == csource.Unary && r.Op == "-" && r.X[0].Kind == csource.Name {
+			k = k.set(left+"=="+r.String(), pos) // "ret = -EAGAIN; … if (ret == -EAGAIN)"
+		}
+		return k
 	case e.Kind == csource.Assign, e.Kind == csource.Postfix,
 		e.Kind == csource.Unary && (e.Op == "++" || e.Op == "--"):
 		return changed(k, e.X[0])
@@ -241,7 +261,7 @@ func changed(k known, left *csource.Expr) known {
 	}
 	text := left.String()
 	return slices.DeleteFunc(slices.Clone(k), func(c constraint) bool {
-		return strings.Contains(c.key, text) && !strings.HasPrefix(c.key, pending)
+		return has(c.key, text) && !strings.HasPrefix(c.key, pending)
 	})
 }
 
@@ -358,6 +378,8 @@ func test(e *csource.Expr) (key string, may sign, ok bool) {
 				return strip(x).String(), neg, true
 			case "IS_ERR_OR_NULL":
 				return strip(x).String(), neg | zero, true
+			case "ZERO_OR_NULL_PTR":
+				return strip(x).String(), zero, true
 			}
 		}
 		return e.String(), neg | pos, true

@@ -93,6 +93,7 @@ type lockMachine struct {
 	taken    map[string]bool
 	ends     map[string][]ending
 	noSleep  bool // calls that may sleep are right: faults are disabled
+	loops    bool // the function has loops: what was done before may be another round's
 }
 
 // ending is how a function ended on a path that had taken a lock.
@@ -126,6 +127,7 @@ func locks(c *context) bool {
 		return true
 	}
 	m.noSleep = c.names["pagefault_disable"]
+	m.loops = c.nodes().Loops()
 	if !run(c.nodes(), "", m) {
 		return false
 	}
@@ -230,13 +232,13 @@ func (m *lockMachine) apply(x *csource.Expr, key string, op lockOp, list []locke
 	at := slices.IndexFunc(list, func(l locked) bool { return l.key == key })
 	name := lockName(key)
 	switch {
-	case op.release && at >= 0 && !list[at].held && list[at].own && !op.nests && !list[at].dim && op.class != "rtnl" && x.Line > list[at].line:
+	case op.release && at >= 0 && !list[at].held && list[at].own && !op.nests && !list[at].dim && op.class != "rtnl" && !m.loops:
 		m.c.found("double-unlock", x.Line, key, []Step{{list[at].line, "given back"}}, "%s is given back a second time: this path did it at line %d", name, list[at].line)
 	case op.release && at >= 0:
 		list[at] = locked{key, x.Line, false, list[at].own, false}
 	case op.release:
 		list = append(list, locked{key, x.Line, false, false, false})
-	case at >= 0 && list[at].held && !op.nests && !list[at].dim && x.Line > list[at].line && !strings.Contains(x.Callee(), "nested"):
+	case at >= 0 && list[at].held && !op.nests && !list[at].dim && !m.loops && !strings.Contains(x.Callee(), "nested"):
 		m.c.found("double-lock", x.Line, key, []Step{{list[at].line, "taken"}}, "%s is taken while it is held: this path took it at line %d", name, list[at].line)
 	case at >= 0:
 		if !list[at].held {
@@ -263,6 +265,10 @@ func (m *lockMachine) passed(x *csource.Expr, list []locked) []locked {
 	if m.c.defined[name] {
 		return list
 	}
+	list = slices.DeleteFunc(slices.Clone(list), func(l locked) bool {
+		_, arg, _ := strings.Cut(l.key, " ")
+		return arg != "" && slices.ContainsFunc(x.Args(), func(a *csource.Expr) bool { return a.Bare().String() == arg })
+	})
 	if locksByName(name) || slices.ContainsFunc(x.Args(), func(a *csource.Expr) bool {
 		return a.Kind == csource.Unary && a.Op == "&" && locksByName(a.X[0].String()) && a.X[0].Kind == csource.Name && strings.HasSuffix(a.X[0].Op, "locked")
 	}) {
@@ -270,6 +276,9 @@ func (m *lockMachine) passed(x *csource.Expr, list []locked) []locked {
 	}
 	out := slices.Clone(list)
 	for i := range out {
+		if out[i].held && !reads[name] {
+			out[i].dim = true
+		}
 		_, arg, _ := strings.Cut(out[i].key, " ")
 		head := firstWord(strings.TrimLeft(arg, "&*("))
 		for _, a := range x.Args() {
@@ -322,6 +331,14 @@ const pending = "=> "
 func (m *lockMachine) branch(n *csource.Node, e csource.Edge, s state) state {
 	if n.Kind != csource.Branch {
 		return s
+	}
+	if list := parseLocks(s.prop); len(list) > 0 {
+		// "if (lock) spin_unlock(lock);": a lock that is not there is not held.
+		kept := slices.DeleteFunc(list, func(l locked) bool {
+			_, arg, _ := strings.Cut(l.key, " ")
+			return arg != "" && s.know.get(arg) == zero
+		})
+		s.prop = printLocks(kept)
 	}
 	x := strip(n.Expr)
 	truth := e.When == csource.True
@@ -421,33 +438,23 @@ func (m *lockMachine) judge() {
 		if !m.released[key] || !m.taken[key] || m.ops[key].class == "irq" {
 			continue
 		}
-		var heldGood, heldBad, free int
+		// A function that keeps the lock where it succeeds may be made to; one that
+		// keeps it where it fails is not, if other paths give it back.
 		var at []ending
-		freeAt := map[int]bool{}
+		free := 0
+		both := map[int]bool{} // lines where it fails without the lock, too: it depends on more than is known
 		for _, e := range m.ends[key] {
 			if !e.held {
-				freeAt[e.line] = true
-			}
-		}
-		boolean := strings.HasSuffix(m.c.fn.Result, "bool")
-		for _, e := range m.ends[key] {
-			switch {
-			case !e.held:
 				free++
-			case e.kind == failure:
-				heldBad++
-				at = append(at, e)
-			case freeAt[e.line] || boolean:
-				// One return for both: it knows by something that is not seen here.
-				// Functions that give a truth value often say by it who has the lock.
-			default:
-				heldGood++
+				both[e.line] = both[e.line] || e.kind == failure
+			}
+		}
+		for _, e := range m.ends[key] {
+			if e.held && e.kind == failure && !both[e.line] {
 				at = append(at, e)
 			}
 		}
-		// A function that keeps the lock where it succeeds is made to.
-		freeGood := slices.ContainsFunc(m.ends[key], func(e ending) bool { return !e.held && e.kind != failure })
-		if len(at) == 0 || free == 0 || heldGood > 0 && !freeGood || heldGood > 0 && heldGood >= free {
+		if free == 0 {
 			continue
 		}
 		for _, e := range at {

@@ -30,7 +30,6 @@ type objectMachine struct {
 	local bool
 	freed bool // the function frees it somewhere
 	leaks []leak
-	kept  bool // a successful path gives it back
 	rcu   bool
 }
 
@@ -38,6 +37,10 @@ type leak struct {
 	exit, taken int
 	kind        outcome
 }
+
+// maxFollowed is how large a function may be for an object to be followed in it whose
+// owner may change: in larger ones it depends on more than is known of a path.
+const maxFollowed = 400
 
 // objects follows what a function is given or frees.
 func objects(c *context) bool {
@@ -204,18 +207,15 @@ func (m *objectMachine) exit(n *csource.Node, s state) {
 	if s.prop == none {
 		return
 	}
-	kind := m.c.ends(n, s.know)
-	switch s.prop[:1] {
-	case owned:
-		taken, _ := strconv.Atoi(s.prop[1:])
-		m.leaks = append(m.leaks, leak{n.Line, taken, kind})
-	case gone:
-		m.kept = m.kept || kind != failure
+	if s.prop[:1] == owned {
+		if taken, err := strconv.Atoi(s.prop[1:]); err == nil {
+			m.leaks = append(m.leaks, leak{n.Line, taken, m.c.ends(n, s.know)})
+		}
 	}
 }
 
 func (m *objectMachine) judge() {
-	if !m.local || m.own.rule == "" || len(m.leaks) == 0 {
+	if !m.local || m.own.rule == "" || len(m.leaks) == 0 || !m.own.strict && len(m.c.nodes().Nodes) > maxFollowed {
 		return
 	}
 	for _, l := range m.leaks {
@@ -260,6 +260,9 @@ func (o *object) eval(e *csource.Expr, top bool) {
 	case csource.Binary:
 		o.eval(e.X[0], true)
 		if (e.Op == "&&" || e.Op == "||") && mentions(e.X[0].String(), m.head) {
+			if m.rcu {
+				calls(e.X[1], func(x *csource.Expr) { o.rcuCall(x, x.Callee()) })
+			}
 			return
 		}
 		o.eval(e.X[1], true)
@@ -288,11 +291,7 @@ func (o *object) eval(e *csource.Expr, top bool) {
 				return
 			}
 			if x := e.X[0].String(); x == m.name || strings.HasPrefix(m.name, x+".") || strings.HasPrefix(m.name, x+"->") {
-				if o.kind == owned {
-					o.kind = shared
-				} else {
-					o.kind = none // others may give it another value
-				}
+				o.kind = none // others may give it another value
 			}
 			return
 		}
@@ -453,9 +452,9 @@ func (o *object) rcuCall(e *csource.Expr, name string) {
 	case name == "rcu_read_lock" && o.kind == lapsed:
 		o.kind = none
 	default:
-		// Any call with it may take a reference.
-		for _, a := range e.Args() {
-			if mentions(a.String(), o.m.name) && (strings.Contains(name, "get") || strings.Contains(name, "hold") || strings.Contains(name, "ref") || strings.Contains(name, "inc") || strings.Contains(name, "lock")) {
+		// A reference to it, or to what holds it, may be taken.
+		for _, part := range []string{"get", "hold", "ref", "inc", "lock"} {
+			if o.kind == guarded && strings.Contains(name, part) {
 				o.kind = none
 			}
 		}
@@ -480,6 +479,11 @@ func (o *object) assign(to string, right *csource.Expr, line int) {
 		o.kind = none // what it is a member of is another now
 	default:
 		o.escape(right)
+		// What a function makes of it may hold it: "q = wrap(p)".
+		if d := m.c.vars[to]; o.kind == owned && b.Kind == csource.Call && (d == nil || d.Stars > 0) && !m.own.strict && !reads[b.Callee()] &&
+			slices.ContainsFunc(b.Args(), func(a *csource.Expr) bool { return mentions(a.String(), m.name) }) {
+			o.kind = shared
+		}
 	}
 }
 
@@ -489,9 +493,12 @@ func (o *object) escape(e *csource.Expr) {
 		return
 	}
 	b := e.Bare()
+	if b.Kind == csource.Assign && b.X[0].String() == o.m.name {
+		o.kind = none // it goes by another name, too, and may be asked by that
+		return
+	}
 	switch {
 	case b.String() == o.m.name,
-		b.Kind == csource.Assign && b.X[0].String() == o.m.name,
 		b.Kind == csource.Binary && mentions(b.String(), o.m.name),
 		b.Kind == csource.Unary && b.Op == "&" && strings.HasPrefix(b.X[0].String(), o.m.name+"->"),
 		b.Kind == csource.Ternary && mentions(b.String(), o.m.name),

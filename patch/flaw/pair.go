@@ -65,6 +65,11 @@ func sorted(set map[string]bool) []string {
 	return out
 }
 
+// undoes tells whether a function of the file calls one of others.
+func (c *context) undoes(name string, undo []string) bool {
+	return slices.ContainsFunc(undo, func(u string) bool { return c.calls[name][u] })
+}
+
 func (c *context) eachCall(visit func(*csource.Expr)) {
 	c.fn.Body().Walk(func(s *csource.Stmt) bool {
 		s.Exprs(func(e *csource.Expr) {
@@ -98,7 +103,9 @@ func (m *pairMachine) step(n *csource.Node, s state) []state {
 			out = []state{{owned + strconv.Itoa(x.Line), s.know}}
 		case m.is(x):
 			out = m.tried(n, x, s)
-		case slices.Contains(m.p.undo, x.Callee()):
+		case strings.Contains(x.Callee(), "is_enabled") || strings.Contains(x.Callee(), "is_prepared"):
+			out = []state{{none, s.know}} // it looks before it undoes
+		case slices.Contains(m.p.undo, x.Callee()) || m.c.undoes(x.Callee(), m.p.undo):
 			out = []state{{none, s.know}} // of another, too: names differ more than objects
 			if s.prop != none {
 				m.tidy++

@@ -339,7 +339,7 @@ func (c *context) unasked() {
 				case x.Kind == csource.Assign && x.Op == "=":
 					note(place(x.X[0]), x.X[1])
 					// Another name for it may be asked.
-					if to := place(x.X[1]); to != "" {
+					if to := place(x.X[1].Bare()); to != "" {
 						asked[to] = true
 					}
 					if x.X[1].Kind == csource.Assign {

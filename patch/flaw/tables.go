@@ -173,7 +173,6 @@ var pairTable = map[string]paired{
 	"alloc_chrdev_region":         {undo: []string{"unregister_chrdev_region"}},
 	"sysfs_create_group":          {undo: []string{"sysfs_remove_group"}},
 	"device_create_file":          {undo: []string{"device_remove_file"}, arg: 1},
-	"try_module_get":              {undo: []string{"module_put"}, one: true},
 	"get_device":                  {undo: []string{"put_device"}, void: true},
 	"dev_hold":                    {undo: []string{"dev_put", "netdev_put"}, void: true},
 	"netdev_hold":                 {undo: []string{"netdev_put", "dev_put"}, void: true},
@@ -210,10 +209,13 @@ func consumes(name string) bool {
 
 var consuming = []string{"free", "put", "release", "destroy", "unregister", "remove", "unref", "cleanup", "fini", "deinit", "exit", "teardown",
 	"drop", "kill", "abort", "reject", "discard", "consume", "dispose", "delete", "_del", "del_", "close", "fail", "undo", "detach", "done", "unmap",
-	"deregister", "giveback", "complete", "drain", "dealloc", "clear", "finish", "end_", "_end", "error", "bail", "unwind", "uninit", "shutdown", "stop", "reset", "dequeue", "purge", "recycle", "invalidate", "forget", "devm_add_action"}
+	"deregister", "giveback", "complete", "drain", "dealloc", "clear", "finish", "end_", "_end", "error", "bail", "unwind", "uninit", "shutdown", "stop", "reset", "realloc", "getfd", "fill", "open", "dequeue", "purge", "recycle", "invalidate", "forget", "devm_add_action"}
 
 // keeps tells whether a function's name says that it stores what it is given.
 func keeps(name string) bool {
+	if name == strings.ToUpper(name) {
+		return true // a macro: it may do anything
+	}
 	for _, part := range keeping {
 		if strings.Contains(name, part) {
 			return true
@@ -230,7 +232,7 @@ var keeping = []string{"add", "register", "insert", "queue", "submit", "store", 
 var reads = set(`memset memcpy memmove memcmp memchr strcpy strncpy strscpy strlcpy strlen strcmp strncmp strnlen strcat strncat strlcat
 	snprintf sprintf scnprintf vsnprintf sscanf kstrtoint kstrtoul kstrtouint printk pr_err pr_info pr_debug pr_warn dev_err dev_info dev_dbg dev_warn
 	copy_from_user copy_to_user get_user put_user be32_to_cpu le32_to_cpu IS_ERR PTR_ERR IS_ERR_OR_NULL PTR_ERR_OR_ZERO WARN_ON BUG_ON
-	readl writel readw writew readb writeb ioread32 iowrite32 virt_to_phys virt_to_page sg_init_one sg_set_buf dma_map_single
+	readl writel readw writew readb writeb ioread32 iowrite32 virt_to_phys virt_to_page dma_map_single
 	usb_control_msg usb_bulk_msg of_property_read_u32 of_property_read_bool of_property_read_string of_get_property of_property_read_u32_array
 	of_property_read_u64 of_property_read_u32_index of_device_is_compatible of_device_is_available of_address_to_resource of_iomap of_irq_get
 	irq_of_parse_and_map of_get_child_count of_node_name_eq of_node_full_name of_property_count_u32_elems of_find_property of_get_named_gpio
