@@ -158,7 +158,9 @@ func Stack(stack *patch.Stack, o Options) *Report {
 			r.withoutTree()
 		}
 		if o.Owners != nil {
-			report.Recipients = append(report.Recipients, Recipients{p.Name, recipients(o.Owners, p)})
+			to := recipients(o.Owners, p)
+			report.Recipients = append(report.Recipients, Recipients{p.Name, to})
+			r.addressed(to)
 		}
 	}
 	r.p = nil
@@ -273,20 +275,27 @@ func (r *reviewer) settle(stack *patch.Stack) []Finding {
 }
 
 // Merge adds what other tools found. Where Ringside says the same of the same line, theirs
-// is left out.
+// is left out; what is about no line is the same where its text is.
 func (r *Report) Merge(found []Finding) {
 	type place struct {
 		file string
 		line int
 		rule string
+		text string
+	}
+	of := func(f *Finding, rule string) place {
+		if f.Line > 0 {
+			return place{f.File, f.Line, rule, ""}
+		}
+		return place{f.File, 0, rule, f.Text}
 	}
 	have := map[place]bool{}
-	for _, f := range r.Findings {
-		have[place{f.File, f.Line, f.Rule}] = true
+	for i := range r.Findings {
+		have[of(&r.Findings[i], r.Findings[i].Rule)] = true
 	}
 	for _, f := range found {
-		key := place{f.File, f.Line, f.Rule}
-		if have[key] || have[place{f.File, f.Line, same[f.Rule]}] && same[f.Rule] != "" {
+		key := of(&f, f.Rule)
+		if have[key] || have[of(&f, same[f.Rule])] && same[f.Rule] != "" {
 			continue
 		}
 		have[key] = true

@@ -91,6 +91,7 @@ var rules = []Rule{
 	{ID: "signed-off-sender", Title: "the last to sign off is who sends it", Severity: Warning, Source: submitting, Hint: "whoever passes a patch on signs it last"},
 	{ID: "signed-off-form", Title: "sign-offs are names with addresses", Severity: Error, Source: submitting, Hint: "Signed-off-by: Name <address>"},
 	{ID: "co-developed", Title: "Co-developed-by: is followed by that person's sign-off", Severity: Error, Source: submitting, Hint: "Signed-off-by: of the same person on the next line"},
+	{ID: "missing-recipient", Title: "a maintainer or list is not among the recipients", Severity: Warning, Source: submitting, Hint: "ringside patch send-prep makes the lists"},
 	{ID: "reported-link", Title: "Reported-by: is followed by a link to the report", Severity: Note, Source: submitting, Hint: "Closes: https://… on the next line"},
 	{ID: "trailer-key", Title: "trailers have keys that are known", Severity: Error, Source: submitting, Hint: "correct the key", Confidence: 90},
 	{ID: "link", Title: "links lead to archives that stay", Severity: Note, Source: submitting, Hint: "https://lore.kernel.org/…/<message-ID>/"},

@@ -129,6 +129,45 @@ func recipients(idx *owner.Index, p *patch.Patch) []owner.Recipient {
 	return owner.Recipients(all)
 }
 
+// addressed holds the recipients of a mail against those whom MAINTAINERS names: its
+// maintainers and lists, not those who look after everything. A patch that is addressed to
+// nobody yet is left alone.
+func (r *reviewer) addressed(to []owner.Recipient) {
+	if r.target() != Upstream {
+		return
+	}
+	var given strings.Builder
+	line := 0
+	for _, h := range r.p.Headers {
+		if h.Is("To") || h.Is("Cc") {
+			given.WriteString(strings.ToLower(h.Value) + "\n")
+			line = max(line, h.Line)
+		}
+	}
+	if line == 0 {
+		return
+	}
+	for _, t := range r.p.Trailers {
+		if t.Is("Cc") { // git send-email takes them, too
+			given.WriteString(strings.ToLower(t.Value) + "\n")
+		}
+	}
+	given.WriteString(strings.ToLower(r.p.Author.Email))
+	var missing []string
+	for _, who := range to {
+		needed := slices.ContainsFunc(who.Roles, func(role string) bool {
+			kind, of, _ := strings.Cut(role, ":")
+			return of != "" && of != "THE REST" && (kind == "maintainer" || strings.HasSuffix(kind, "list"))
+		})
+		if needed && !strings.Contains(given.String(), strings.ToLower(who.Email)) {
+			missing = append(missing, who.Email)
+		}
+	}
+	if n := len(missing); n > 0 {
+		r.addf("missing-recipient", line, "", "not among the recipients: %s", strings.Join(missing[:min(n, 6)], ", "))
+	}
+}
+
 var (
 	defined = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_ \t\*]*?[ \t\*]|#[ \t]*define[ \t]+)([A-Za-z_][A-Za-z0-9_]{3,})[ \t]*\(`)
 	called  = regexp.MustCompile(`\b([a-z_][a-z0-9_]{3,})[ \t]*\(`)

@@ -361,6 +361,26 @@ off:
 	rcu_read_unlock();
 	return b->x;
 }`, "use-after-rcu:7"},
+		{"fetched without the lock", `int f(struct foo *p)
+{
+	struct bar *b;
+	rcu_read_lock();
+	if (!rcu_dereference(p->bar)) {
+		rcu_read_unlock();
+		return -ENOENT;
+	}
+	rcu_read_unlock();
+	b = rcu_dereference(p->bar);
+	return g(b);
+}`, "rcu-unlocked:10"},
+		{"fetched under the caller's lock", `int f(struct foo *p)
+{
+	struct bar *b = rcu_dereference(p->bar);
+	rcu_read_unlock();
+	g();
+	rcu_read_lock();
+	return rcu_dereference(p->bar) == b;
+}`, ""},
 		{"followed with a reference", `int f(struct foo *p)
 {
 	struct bar *b;

@@ -207,6 +207,7 @@ func (m *lockMachine) step(n *csource.Node, s state) []state {
 				}
 			}
 			m.sleeps(x, list)
+			m.dereferences(x, list)
 			list = m.passed(x, list)
 		})
 		list = forgetLocks(list, e)
@@ -248,6 +249,18 @@ func (m *lockMachine) apply(x *csource.Expr, key string, op lockOp, list []locke
 		list = append(list, locked{key, x.Line, true, true, false})
 	}
 	return list
+}
+
+// dereferences looks for a pointer that is fetched under RCU after the path has given the
+// read lock back. One that never had it may have a caller that does; with any other lock
+// held it may be a writer's.
+func (m *lockMachine) dereferences(x *csource.Expr, list []locked) {
+	if x.Callee() != "rcu_dereference" || m.loops || slices.ContainsFunc(list, func(l locked) bool { return l.held }) {
+		return
+	}
+	if at := slices.IndexFunc(list, func(l locked) bool { return l.key == "rcu" && l.own && !l.dim }); at >= 0 {
+		m.c.found("rcu-unlocked", x.Line, x.String(), []Step{{list[at].line, "rcu_read_unlock()"}}, "rcu_dereference() after rcu_read_unlock() at line %d: nothing keeps what it gives", list[at].line)
+	}
 }
 
 // passed forgets locks that a called function takes or gives back for its caller.

@@ -32,6 +32,7 @@ var rules = []Rule{
 	{ID: "double-free", Title: "memory is freed twice", Hint: "one of the two frees goes, or set the pointer to NULL", Source: "Documentation/process/coding-style.rst, 7", Sure: 60},
 	{ID: "freed-cursor", Title: "a loop over a list frees what it stands on", Hint: "the _safe variant of the macro", Source: "include/linux/list.h", Sure: 60},
 	{ID: "use-after-rcu", Title: "a pointer is followed after rcu_read_unlock()", Hint: "unlock later, or take a reference before", Source: "Documentation/RCU/checklist.rst, 2", Sure: 70},
+	{ID: "rcu-unlocked", Title: "rcu_dereference() without the read lock", Hint: "rcu_read_lock() before, or rcu_dereference_protected() with the lock that is held", Source: "Documentation/RCU/checklist.rst, 2", Sure: 60},
 	{ID: "user-pointer", Title: "a pointer of user space is followed", Hint: "copy_from_user(), get_user()", Source: "Documentation/kernel-hacking/hacking.rst", Sure: 60},
 	{ID: "sizeof-pointer", Title: "the size of a pointer instead of what it leads to", Hint: "sizeof(*p)", Source: "Documentation/process/coding-style.rst, 14", Sure: 60},
 	{ID: "snprintf-length", Title: "the return value of snprintf() is taken for a length", Hint: "scnprintf() or seq_buf", Source: "Documentation/process/deprecated.rst; lib/vsprintf.c", Sure: 90},
