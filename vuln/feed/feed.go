@@ -19,7 +19,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // MaxFile is how large one file of a feed may be.
@@ -269,8 +268,34 @@ func (b *Builder) Finish() *Feed {
 	return f
 }
 
-// Read reads all files of a folder, or of anything that looks like one.
+// together is how many files a worker takes at once: a CVE's are neighbours.
+const together = 16
+
+// Read reads all files of a folder, or of anything that looks like one. They are read
+// while the folder is still being listed.
 func Read(ctx context.Context, fsys fs.FS) (*Feed, error) {
+	var b Builder
+	var wg sync.WaitGroup
+	work := make(chan []string, 256)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			var buf []byte
+			for names := range work {
+				for _, name := range names {
+					if ctx.Err() != nil {
+						break
+					}
+					data, err := readFile(fsys, name, buf)
+					buf = data
+					if err != nil {
+						b.complain(name, "", err)
+						continue
+					}
+					b.Add(name, data)
+				}
+			}
+		})
+	}
 	var names []string
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -283,38 +308,19 @@ func Read(ctx context.Context, fsys fs.FS) (*Feed, error) {
 			return ctx.Err()
 		}
 		if Wanted(name) {
-			names = append(names, name)
+			if names = append(names, name); len(names) == together {
+				work <- names
+				names = make([]string, 0, together)
+			}
 		}
 		return nil
 	})
+	work <- names
+	close(work)
+	wg.Wait()
 	if err != nil {
 		return nil, fmt.Errorf("read the feed: %w", err)
 	}
-	var b Builder
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			var buf []byte
-			for {
-				// A CVE's files are neighbours: a few at a time keep them with one worker.
-				at := int(next.Add(16)) - 16
-				if at >= len(names) || ctx.Err() != nil {
-					return
-				}
-				for _, name := range names[at:min(at+16, len(names))] {
-					data, err := readFile(fsys, name, buf)
-					buf = data
-					if err != nil {
-						b.complain(name, "", err)
-						continue
-					}
-					b.Add(name, data)
-				}
-			}
-		})
-	}
-	wg.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
