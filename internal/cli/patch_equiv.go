@@ -23,7 +23,7 @@ func newPatchEquiv(s Streams) *cobra.Command {
 	var out output
 	var in stackFlags
 	var history historyFlags
-	var explain bool
+	var explain, fail bool
 	var limit int
 	c := &cobra.Command{
 		Use:   "equiv --index TREE|DIR|REPO|INDEX FILE|DIR|-...",
@@ -40,7 +40,7 @@ rebase, a rename and small edits:
   subject     the same subject with other lines
 
 Against a source tree without history it says whether the tree has each patch, as
-'patch stack' does. The exit code is 1 if a patch was found nowhere.`,
+'patch stack' does.`,
 		Example: `  ringside patch equiv --index backport-6.6 backport-6.1
   ringside patch equiv --index linux debian/patches/*/*.patch
   ringside patch equiv --index linux-6.6 0001-net-fix-it.patch --explain`,
@@ -92,7 +92,7 @@ Against a source tree without history it says whether the tree has each patch, a
 				}
 			}
 			err = out.show(s, doc, func(w io.Writer, st render.Style) error { return render.EquivReport(w, doc, st) })
-			if err == nil && doc.Found < len(doc.Patches) {
+			if err == nil && fail && doc.Found < len(doc.Patches) {
 				return &exitError{exitFinding, nil}
 			}
 			return err
@@ -101,6 +101,7 @@ Against a source tree without history it says whether the tree has each patch, a
 	out.flags(c, false)
 	in.flags(c)
 	history.flags(c, "index", "`WHERE` to search: a folder of patches, a git repository, a source tree, a file that 'patch index' made; may be repeated")
+	c.Flags().BoolVar(&fail, "fail-missing", false, "exit with 1 if a patch is found nowhere")
 	c.Flags().BoolVar(&explain, "explain", false, "show the hunks side by side")
 	c.Flags().IntVarP(&limit, "matches", "n", 1, "how many matches to show of each")
 	return c

@@ -28,8 +28,7 @@ which releases have the change, whether the stable line of the kernel that crash
 among them, and what later mended or took back the change itself.
 
 The index is a git repository, a file that 'patch index' made, a kernel.org ChangeLog,
-or the kernel CNA's records, which know the fixes of CVEs in every stable line. The exit
-code is 1 if nothing is known.`,
+or the kernel CNA's records, which know the fixes of CVEs in every stable line.`,
 		Example: `  ringside patch known-fix console.log --index linux
   ringside patch known-fix - --index vulns < dmesg.txt
   ringside patch known-fix --function nft_rbtree_gc_elem --kernel 6.1.50 --index vulns`,
@@ -88,11 +87,7 @@ code is 1 if nothing is known.`,
 				return usage(err)
 			}
 			doc.Fixes = append(doc.Fixes, found...)
-			err = out.show(s, doc, func(w io.Writer, st render.Style) error { return render.KnownFixReport(w, doc, st) })
-			if err == nil && len(doc.Fixes) == 0 {
-				return &exitError{exitFinding, nil}
-			}
-			return err
+			return out.show(s, doc, func(w io.Writer, st render.Style) error { return render.KnownFixReport(w, doc, st) })
 		},
 	}
 	out.flags(c, false)

@@ -199,12 +199,13 @@ func newPatchFixes(s Streams) *cobra.Command {
 	var out output
 	var in stackFlags
 	var history historyFlags
+	var fail bool
 	c := &cobra.Command{
 		Use:   "fixes FILE|DIR|RANGE --upstream WHERE",
 		Short: "List the later fixes that a stack lacks",
 		Long: `Fixes follows the Fixes: tags of upstream's history from the changes that a stack was
 taken from, also through stable, and lists those that the stack lacks, with what takes
-its changes back. The exit code is 1 if something is lacking.`,
+its changes back.`,
 		Example: `  ringside patch fixes --upstream linux debian/patches
   ringside patch fixes --git linux v6.1..vendor-6.1 --upstream mainline.idx --json`,
 		Args: cobra.ExactArgs(1),
@@ -222,7 +223,7 @@ its changes back. The exit code is 1 if something is lacking.`,
 			}
 			doc := render.PatchFixesOf(report)
 			err = out.show(s, doc, func(w io.Writer, style render.Style) error { return render.FixesReport(w, doc, style) })
-			if err == nil && len(doc.Missing) > 0 {
+			if err == nil && fail && len(doc.Missing) > 0 {
 				return &exitError{exitFinding, nil}
 			}
 			return err
@@ -230,6 +231,7 @@ its changes back. The exit code is 1 if something is lacking.`,
 	}
 	out.flags(c, false)
 	in.flags(c)
+	c.Flags().BoolVar(&fail, "fail-missing", false, "exit with 1 if a fix is lacking")
 	history.flags(c, "upstream", "`WHERE` upstream's changes are: a git repository, a file that 'patch index' made; may be repeated")
 	return c
 }
