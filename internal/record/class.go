@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"ringside/internal/store"
 )
@@ -105,7 +107,7 @@ func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Cla
 	case ClassHost:
 		return s.enqueueHost(ctx, tx, receipt, m)
 	}
-	table := map[Class]string{ClassDump: "dumps", ClassRecording: "recordings"}[c]
+	table := tableOf(c)
 	if table == "" {
 		return s.queue.Enqueue(ctx, tx, jobAnalyse, receipt, "{}")
 	}
@@ -116,15 +118,38 @@ func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Cla
 	return s.heavyQueue.Enqueue(ctx, tx, string(c), receipt, "{}")
 }
 
+// tables are where the receipts of a class are, by their ID; those of logs are nowhere else.
+var tables = []struct {
+	class Class
+	table string
+}{
+	{ClassDump, "dumps"}, {ClassRecording, "recordings"}, {ClassInventory, "inventories"},
+	{ClassPatchStack, "patch_reports"}, {ClassPatchWork, "patch_documents"}, {ClassHost, "host_reports"},
+}
+
+func tableOf(c Class) string {
+	for _, t := range tables {
+		if t.class == c {
+			return t.table
+		}
+	}
+	return ""
+}
+
+// classExpr is the SQL for the class of the receipts that a condition on r fits.
+func classExpr(condition string) string {
+	var b strings.Builder
+	b.WriteString("case")
+	for _, t := range tables {
+		fmt.Fprintf(&b, " when exists (select 1 from %s d join receipts r on r.id = d.id where %s) then '%s'", t.table, condition, t.class)
+	}
+	return b.String() + " else '' end"
+}
+
 // classOf tells what a receipt is of.
 func classOf(ctx context.Context, q store.Querier, receipt string) (Class, error) {
 	var c Class
-	err := q.QueryRowContext(ctx, `select case when exists (select 1 from dumps where id = $1) then 'dump'
-		when exists (select 1 from recordings where id = $1) then 'recording'
-		when exists (select 1 from inventories where id = $1) then 'inventory'
-		when exists (select 1 from patch_reports where id = $1) then 'patch-stack'
-		when exists (select 1 from patch_documents where id = $1) then 'patch-work'
-		when exists (select 1 from host_reports where id = $1) then 'host' else '' end`, receipt).Scan(&c)
+	err := q.QueryRowContext(ctx, `select `+classExpr("r.id = $1"), receipt).Scan(&c)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
@@ -137,4 +162,22 @@ func jobOf(c Class) string {
 		return jobAnalyse
 	}
 	return string(c)
+}
+
+// receive opens the artefact of a receipt whose reading is due.
+func (s *Service) receive(ctx context.Context, receipt string) (rec Receipt, r io.ReadCloser, err error) {
+	if rec, err = s.promised(ctx, receipt); err != nil {
+		return rec, nil, err
+	}
+	r, _, err = s.blobs.Open(ctx, rec.SHA256)
+	return rec, r, err
+}
+
+// analysed ends the reading of a receipt's artefact, which turned out to be of a type.
+func analysed(ctx context.Context, tx *sql.Tx, rec Receipt, kind string) error {
+	if _, err := tx.ExecContext(ctx, `update artefacts set type = $2 where sha256 = $1`, rec.SHA256, kind); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `update receipts set progress = 'analysed', error = '' where id = $1`, rec.ID)
+	return err
 }

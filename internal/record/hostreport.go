@@ -61,11 +61,7 @@ func (s *Service) readHost(ctx context.Context, receipt string) error {
 	if s.exposer == nil {
 		return store.Permanent(errors.New("this server does not judge CVEs"))
 	}
-	rec, err := s.promised(ctx, receipt)
-	if err != nil {
-		return err
-	}
-	r, _, err := s.blobs.Open(ctx, rec.SHA256)
+	rec, r, err := s.receive(ctx, receipt)
 	if err != nil {
 		return err
 	}
@@ -88,11 +84,7 @@ func (s *Service) readHost(ctx context.Context, receipt string) error {
 		if err := keepHostReport(ctx, tx, rec, name, h); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `update artefacts set type = 'host report' where sha256 = $1`, rec.SHA256); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `update receipts set progress = 'analysed', error = '' where id = $1`, rec.ID)
-		return err
+		return analysed(ctx, tx, rec, "host report")
 	})
 	if err != nil {
 		return fmt.Errorf("record what %s says of itself: %w", name, err)

@@ -69,12 +69,7 @@ func (s *Service) IntakeKnown(ctx context.Context, m Meta) (Receipt, error) {
 	)
 	err = s.db.View(ctx, func(q store.Querier) error {
 		return q.QueryRowContext(ctx, `select a.size,
-			case when exists (select 1 from dumps d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'dump'
-				when exists (select 1 from recordings d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'recording'
-				when exists (select 1 from inventories d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'inventory'
-				when exists (select 1 from patch_reports d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'patch-stack'
-				when exists (select 1 from patch_documents d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'patch-work'
-				when exists (select 1 from host_reports d join receipts r on r.id = d.id where r.sha256 = a.sha256) then 'host' else '' end
+			`+classExpr("r.sha256 = a.sha256")+`
 			from artefacts a where a.sha256 = $1`, m.SHA256).Scan(&ref.Size, &class)
 	})
 	if err != nil || m.Class != ClassLog && m.Class != class {

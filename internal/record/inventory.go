@@ -70,11 +70,7 @@ func (s *Service) readInventory(ctx context.Context, receipt string) error {
 	if s.exposer == nil {
 		return store.Permanent(errors.New("this server does not judge CVEs"))
 	}
-	rec, err := s.promised(ctx, receipt)
-	if err != nil {
-		return err
-	}
-	r, _, err := s.blobs.Open(ctx, rec.SHA256)
+	rec, r, err := s.receive(ctx, receipt)
 	if err != nil {
 		return err
 	}
@@ -103,14 +99,10 @@ func (s *Service) readInventory(ctx context.Context, receipt string) error {
 			rec.ID, clean(inv.Release), kernel, summary); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `update artefacts set type = 'kernel inventory' where sha256 = $1`, rec.SHA256); err != nil {
-			return err
-		}
 		if err := s.keepBaselines(ctx, tx, kernel, inv.Baselines); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `update receipts set progress = 'analysed', error = '' where id = $1`, rec.ID)
-		return err
+		return analysed(ctx, tx, rec, "kernel inventory")
 	})
 	if err != nil {
 		return fmt.Errorf("record the inventory %s: %w", rec.SHA256, err)

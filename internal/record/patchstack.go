@@ -89,11 +89,7 @@ func (s *Service) enqueuePatchStack(ctx context.Context, tx *sql.Tx, receipt str
 
 // readPatchStack reads the report of a receipt.
 func (s *Service) readPatchStack(ctx context.Context, receipt string) error {
-	rec, err := s.promised(ctx, receipt)
-	if err != nil {
-		return err
-	}
-	r, _, err := s.blobs.Open(ctx, rec.SHA256)
+	rec, r, err := s.receive(ctx, receipt)
 	if err != nil {
 		return err
 	}
@@ -123,11 +119,7 @@ func (s *Service) readPatchStack(ctx context.Context, receipt string) error {
 		if err := keepStackPatches(ctx, tx, id, rec.ID, &report, at); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `update artefacts set type = 'report of a patch stack' where sha256 = $1`, rec.SHA256); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `update receipts set progress = 'analysed', error = '' where id = $1`, rec.ID)
-		return err
+		return analysed(ctx, tx, rec, "report of a patch stack")
 	})
 	if err != nil {
 		return fmt.Errorf("record the stack %s: %w", name, err)

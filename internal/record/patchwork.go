@@ -76,11 +76,7 @@ func (s *Service) enqueuePatchWork(ctx context.Context, tx *sql.Tx, receipt stri
 
 // readPatchWork reads the report of a receipt.
 func (s *Service) readPatchWork(ctx context.Context, receipt string) error {
-	rec, err := s.promised(ctx, receipt)
-	if err != nil {
-		return err
-	}
-	r, _, err := s.blobs.Open(ctx, rec.SHA256)
+	rec, r, err := s.receive(ctx, receipt)
 	if err != nil {
 		return err
 	}
@@ -126,11 +122,7 @@ func (s *Service) readPatchWork(ctx context.Context, receipt string) error {
 			where d.kind = $1 and d.name = $2 order by d.reported_at desc, d.id desc limit 1)) where kind = $1 and name = $2`, kind, name); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `update artefacts set type = $2 where sha256 = $1`, rec.SHA256, "report of "+kind); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `update receipts set progress = 'analysed', error = '' where id = $1`, rec.ID)
-		return err
+		return analysed(ctx, tx, rec, "report of "+kind)
 	})
 	if err != nil {
 		return fmt.Errorf("record the report of %s: %w", kind, err)
