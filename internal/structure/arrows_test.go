@@ -113,6 +113,8 @@ var rooms = []struct {
 	{"vuln/vex", []string{"vuln", "vuln/ranges", "kbuild"}},
 	{"vuln/reconcile", []string{"vuln", "vuln/feed", "vuln/ranges"}},
 
+	{"lab", []string{"crash", "klog"}},
+
 	// The product.
 	{"docs", nil},
 	{"internal/demo", nil},
