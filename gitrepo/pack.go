@@ -24,6 +24,7 @@ type pack struct {
 	data   readerAt
 	size   int64
 	idx    io.ReaderAt
+	whole  []byte    // the index, if it is held in memory
 	closer io.Closer // of idx
 	fanout [256]uint32
 	count  int
@@ -41,12 +42,12 @@ func openPack(objects fs.FS, name string) (*pack, error) {
 		return nil, err
 	}
 	if size <= maxIndexInMemory {
-		whole := make([]byte, size)
-		if _, err := idx.ReadAt(whole, 0); err != nil && !errors.Is(err, io.EOF) {
+		p.whole = make([]byte, size)
+		if _, err := idx.ReadAt(p.whole, 0); err != nil && !errors.Is(err, io.EOF) {
 			_ = idx.Close()
 			return nil, err
 		}
-		p.idx = bytes.NewReader(whole)
+		p.idx = bytes.NewReader(p.whole)
 	}
 	p.data, p.size, err = openAt(objects, name+".pack")
 	if err != nil {
@@ -103,6 +104,13 @@ func (p *pack) bucket(first byte) (lo, hi int) {
 
 // name reads the name of entry i.
 func (p *pack) name(i int) (id ID, err error) {
+	if p.whole != nil {
+		return ID(p.whole[idxHeader+idxFanout+i*20:]), nil
+	}
+	return p.readName(i)
+}
+
+func (p *pack) readName(i int) (id ID, err error) {
 	_, err = p.idx.ReadAt(id[:], idxHeader+idxFanout+int64(i)*20)
 	return id, err
 }
@@ -142,8 +150,13 @@ func (p *pack) find(id ID) (offset int64, ok bool, err error) {
 
 // offset reads where entry i is in the pack.
 func (p *pack) offset(i int) (int64, error) {
-	var b [8]byte
 	base := idxHeader + idxFanout + int64(p.count)*24 // names and checksums
+	if p.whole != nil {
+		if short := binary.BigEndian.Uint32(p.whole[base+int64(i)*4:]); short>>31 == 0 {
+			return int64(short), nil
+		}
+	}
+	var b [8]byte
 	if _, err := p.idx.ReadAt(b[:4], base+int64(i)*4); err != nil {
 		return 0, err
 	}

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"strconv"
 
+	"ringside/gitrepo/internal/inflate"
+
 	"github.com/klauspost/compress/zlib"
 )
 
@@ -33,7 +35,7 @@ const (
 	windows    = 128
 	// cacheBytes bounds what a reader keeps of what it has read: bases of the deltas that
 	// come next, most of all.
-	cacheBytes = 64 << 20
+	cacheBytes = 32 << 20
 	maxChain   = 4096
 	// maxHead is more than the head of an object takes.
 	maxHead = 64
@@ -42,14 +44,16 @@ const (
 // A Reader reads objects for one goroutine.
 type Reader struct {
 	repo *Repo
-	zr   io.ReadCloser
-	src  bytes.Reader
-	head [2 * maxHead]byte
+	zr   io.ReadCloser // for what is large
+
+	inflater *inflate.Decoder
+	head     [2 * maxHead]byte
 
 	window [windows]window
 	gather []byte
 
 	buffers buffers
+	chain   []link // that packed goes down
 	cache   map[place]*list.Element
 	order   *list.List // of *held, the latest used first
 	held    int
@@ -61,6 +65,12 @@ type window struct {
 	data []byte
 }
 
+// link is one of the deltas between an object and its base.
+type link struct {
+	at    place
+	delta []byte
+}
+
 type held struct {
 	at   place
 	kind Kind
@@ -69,7 +79,7 @@ type held struct {
 
 // NewReader gives a reader for one goroutine.
 func (r *Repo) NewReader() *Reader {
-	return &Reader{repo: r, cache: map[place]*list.Element{}, order: list.New()}
+	return &Reader{repo: r, cache: map[place]*list.Element{}, order: list.New(), inflater: inflate.NewDecoder()}
 }
 
 // Recycle tells the reader that nobody looks any more at what it has given: it may fill the
@@ -106,11 +116,11 @@ func (rd *Reader) Blob(id ID) ([]byte, error) {
 // packed reads an object from a pack: down its chain of deltas to a base that is whole or
 // still known, and up again.
 func (rd *Reader) packed(at place) (Kind, []byte, error) {
-	type link struct {
-		at    place
-		delta []byte
-	}
-	var chain []link
+	chain := rd.chain[:0]
+	defer func() {
+		clear(chain)
+		rd.chain = chain[:0]
+	}()
 	var kind Kind
 	var data []byte
 	for {
@@ -287,10 +297,19 @@ func (rd *Reader) inflate(p *pack, off int64, size int) ([]byte, error) {
 		}
 		b = rd.gather
 	}
-	// The reader of flate is fastest on this type.
-	rd.src.Reset(b)
-	return rd.unzip(&rd.src, size)
+	// The size is only believed as far as there is something to fill it.
+	if size > maxRatio*len(b) {
+		return nil, fmt.Errorf("%d bytes, unpacked from %d: %w", size, len(b), ErrCorrupt)
+	}
+	out := rd.buffers.get(size + inflate.Slack)[:size]
+	if _, err := rd.inflater.Zlib(out, b); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return out, nil
 }
+
+// maxRatio is more than deflate can make of a byte.
+const maxRatio = 1032
 
 func (rd *Reader) unzip(src io.Reader, size int) ([]byte, error) {
 	var err error

@@ -2,7 +2,9 @@ package equiv
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 )
 
 // A Counter makes the print of a change out of the versions of its files. It is for one
@@ -13,6 +15,9 @@ type Counter struct {
 	// A table of the lines of a file by their hashes, open addressing.
 	slots []slot
 	used  []uint32
+	// What apart has found, and looks at.
+	parts        []part
+	keysA, keysB []lineKey
 	// Touched is called, where it is set, with each line that differs and the content that
 	// it is in: the new one for an added line, the old one for a removed one.
 	Touched func(content []byte, offset int)
@@ -51,9 +56,17 @@ func (c *Counter) File(before, after []byte) {
 		c.all(after, b, 1)
 		return
 	}
-	c.reset(bytes.Count(a, newline) + bytes.Count(b, newline) + 2)
-	c.count(b, uint32(len(a)), 1)
-	c.count(a, 0, -1)
+	parts, lines := c.apart(a, b), 0
+	for _, p := range parts {
+		lines += bytes.Count(a[p.a0:p.a1], newline) + bytes.Count(b[p.b0:p.b1], newline) + 2
+	}
+	c.reset(lines)
+	for _, p := range parts {
+		c.count(b[p.b0:p.b1], uint32(len(a)+p.b0), 1)
+	}
+	for _, p := range parts {
+		c.count(a[p.a0:p.a1], uint32(p.a0), -1)
+	}
 	offA, offB := cap(before)-cap(a), cap(after)-cap(b)
 	for _, i := range c.used {
 		s := &c.slots[i]
@@ -178,6 +191,12 @@ func commonPrefix(a, b []byte) int {
 	for i+step <= n && bytes.Equal(a[i:i+step], b[i:i+step]) {
 		i += step
 	}
+	for i+8 <= n {
+		if x := binary.LittleEndian.Uint64(a[i:]) ^ binary.LittleEndian.Uint64(b[i:]); x != 0 {
+			return i + bits.TrailingZeros64(x)/8
+		}
+		i += 8
+	}
 	for i < n && a[i] == b[i] {
 		i++
 	}
@@ -189,6 +208,12 @@ func commonSuffix(a, b []byte) int {
 	i := 0
 	for i+step <= n && bytes.Equal(a[len(a)-i-step:len(a)-i], b[len(b)-i-step:len(b)-i]) {
 		i += step
+	}
+	for i+8 <= n {
+		if x := binary.LittleEndian.Uint64(a[len(a)-i-8:]) ^ binary.LittleEndian.Uint64(b[len(b)-i-8:]); x != 0 {
+			return i + bits.LeadingZeros64(x)/8
+		}
+		i += 8
 	}
 	for i < n && a[len(a)-i-1] == b[len(b)-i-1] {
 		i++

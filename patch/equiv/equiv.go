@@ -90,7 +90,8 @@ func mix(h uint64) uint64 {
 // net counts how often lines are added, and how often removed: a line's hash for each time,
 // the lowest bit set where it is added.
 type net struct {
-	lines []uint64
+	lines   []uint64
+	scratch []uint64
 }
 
 func (n *net) add(h uint64, by int32) {
@@ -103,10 +104,40 @@ func (n *net) add(h uint64, by int32) {
 	}
 }
 
+// sort puts the lines in order. Hashes are spread evenly: many of them are dealt out by
+// their highest byte first, which leaves a few for each.
+func (n *net) sort() {
+	if len(n.lines) < 512 {
+		slices.Sort(n.lines)
+		return
+	}
+	var at [257]int
+	for _, h := range n.lines {
+		at[h>>56+1]++
+	}
+	for i := range 256 {
+		at[i+1] += at[i]
+	}
+	ends := at
+	n.scratch = slices.Grow(n.scratch[:0], len(n.lines))[:len(n.lines)]
+	for _, h := range n.lines {
+		i := &ends[h>>56]
+		n.scratch[*i] = h
+		*i++
+	}
+	for i := range 256 {
+		slices.Sort(n.scratch[at[i]:at[i+1]])
+	}
+	n.lines, n.scratch = n.scratch, n.lines
+}
+
 // print makes the print, and forgets what was counted.
 func (n *net) print() Print {
 	var p Print
-	slices.Sort(n.lines)
+	n.sort()
+	if len(n.lines) > 0 {
+		p.Lines = make([]uint32, 0, len(n.lines))
+	}
 	for i := 0; i < len(n.lines); {
 		h, c := n.lines[i]&^1, int32(0)
 		for ; i < len(n.lines) && n.lines[i]&^1 == h; i++ {

@@ -39,7 +39,7 @@ type Stats struct {
 
 // batch is how many commits a worker takes at once: many, since what is next to each other
 // in history is close together in a pack too.
-const batch = 128
+const batch = 192
 
 // Walk calls visit with each commit that is no merge, the latest first. Visits come one at
 // a time and in order.
