@@ -114,30 +114,6 @@ type Limits struct {
 	Output int64 `json:"output_bytes,omitempty"`
 }
 
-// withDefaults fills in what is not set.
-func (l Limits) withDefaults() Limits {
-	set := func(v *float64, d float64) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	set(&l.Firmware, 30)
-	set(&l.Boot, 60)
-	set(&l.Init, 30)
-	set(&l.Test, 120)
-	set(&l.Off, 30)
-	if l.Console <= 0 {
-		l.Console = 256 << 20
-	}
-	if l.ConsoleKept <= 0 {
-		l.ConsoleKept = 8 << 20
-	}
-	if l.Output <= 0 {
-		l.Output = 64 << 20
-	}
-	return l
-}
-
 // Check says what keeps a recipe from being run.
 func (r *Recipe) Check() error {
 	var errs []error
