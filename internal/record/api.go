@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"ringside/lab"
 )
 
 // The errors of the record. They are wrapped with what was asked for and what
@@ -75,6 +77,15 @@ type Reader interface {
 	Baselines(ctx context.Context, kernel string) ([]KernelBaseline, error)
 	Drift(ctx context.Context, kernel string) ([]Drift, error)
 
+	LabRuns(ctx context.Context, f LabRunFilter) (*LabRunPage, error)
+	LabRun(ctx context.Context, id string) (*LabRunDetail, error)
+	LabJobs(ctx context.Context, f LabJobFilter) (*LabJobPage, error)
+	LabJob(ctx context.Context, id string) (*LabJob, error)
+	LabWorkers(ctx context.Context) ([]LabWorker, error)
+	// OpenLabContent opens a content of the lab, verified against its hash.
+	OpenLabContent(ctx context.Context, sha256 string) (io.ReadCloser, int64, error)
+	MissingLabContents(ctx context.Context, sums []string) ([]string, error)
+
 	Jobs(ctx context.Context, f JobFilter) (*JobPage, error)
 }
 
@@ -106,6 +117,15 @@ type Writer interface {
 	RevokeRisk(ctx context.Context, id, by string) error
 	// Reanalyse queues the analysis of all receipts of an artefact again.
 	Reanalyse(ctx context.Context, sha256 string) error
+	// PutLabContent keeps what runs of the lab need; OrderLabRuns queues runs.
+	PutLabContent(ctx context.Context, sha256 string, r io.Reader) (lab.Content, error)
+	OrderLabRuns(ctx context.Context, o LabOrder) ([]LabJob, error)
+	CancelLabJob(ctx context.Context, id, by string) (*LabJob, error)
+	// ClaimLabJob, LabAlive and EndLabJob are a worker's: ErrClaimLost means
+	// that the job is no longer its own.
+	ClaimLabJob(ctx context.Context, o LabOffer) (*LabClaim, error)
+	LabAlive(ctx context.Context, job string, sign LabSign) error
+	EndLabJob(ctx context.Context, job string, r LabResult) (*LabJob, error)
 	// RetryJob queues a dead job again.
 	RetryJob(ctx context.Context, id string) (*Job, error)
 }

@@ -26,6 +26,8 @@ const (
 	// ClassPatchWork is a report of reviews, or of contributions to upstream.
 	ClassPatchWork Class = "patch-work"
 	ClassHost      Class = "host" // what a host says of itself
+	// ClassLabRun is a run of the lab.
+	ClassLabRun Class = "lab-run"
 )
 
 // heavy are the classes whose analysis takes long: they have a queue of their
@@ -41,21 +43,24 @@ func (s *Service) classify(head []byte) Class {
 		return ClassRecording
 	case s.exposer != nil && s.exposer.Recognize(head):
 		return ClassInventory
-	case isPatchStack(head):
-		return ClassPatchStack
-	case patchWork(head) != "":
-		return ClassPatchWork
 	case s.exposer != nil && s.exposer.RecognizeHost(head):
 		return ClassHost
+	}
+	if c := recognizeDocument(head); c != nil {
+		return c.class
 	}
 	return ClassLog
 }
 
 // takes is an error if an artefact cannot be taken for what it was sent as.
 func (s *Service) takes(want, class Class) error {
-	switch {
-	case want == ClassLog || want == class:
+	if want == ClassLog || want == class {
 		return nil
+	}
+	if c := documentClassOf(want); c != nil {
+		return fmt.Errorf("%w: this is no %s", ErrInvalid, c.what)
+	}
+	switch {
 	case want == ClassDump && s.dumps == nil:
 		return fmt.Errorf("%w: this server does not take kernel dumps", ErrInvalid)
 	case want == ClassDump:
@@ -64,10 +69,6 @@ func (s *Service) takes(want, class Class) error {
 		return fmt.Errorf("%w: this server does not judge CVEs", ErrInvalid)
 	case want == ClassInventory:
 		return fmt.Errorf("%w: this is no inventory of a kernel, as ringside cve inventory makes one", ErrInvalid)
-	case want == ClassPatchWork:
-		return fmt.Errorf("%w: this is no report of reviews or contributions, as ringside patch reviews --json makes one", ErrInvalid)
-	case want == ClassPatchStack:
-		return fmt.Errorf("%w: this is no report of a patch stack, as ringside patch stack --json makes one", ErrInvalid)
 	case want == ClassHost:
 		return fmt.Errorf("%w: this is no report of a host, as ringside cve host makes one", ErrInvalid)
 	case s.recordings == nil:
@@ -78,10 +79,10 @@ func (s *Service) takes(want, class Class) error {
 
 // most is the size limit of a class.
 func (s *Service) most(c Class) int64 {
-	if c == ClassLog || c == ClassInventory || c == ClassPatchStack || c == ClassPatchWork || c == ClassHost {
-		return s.limit
+	if c == ClassDump || c == ClassRecording {
+		return s.dumpLimit
 	}
-	return s.dumpLimit
+	return s.limit
 }
 
 // smaller says how to get below the limit.
@@ -100,12 +101,11 @@ func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Cla
 	switch c {
 	case ClassInventory:
 		return s.enqueueInventory(ctx, tx, receipt, m)
-	case ClassPatchStack:
-		return s.enqueuePatchStack(ctx, tx, receipt)
-	case ClassPatchWork:
-		return s.enqueuePatchWork(ctx, tx, receipt)
 	case ClassHost:
 		return s.enqueueHost(ctx, tx, receipt, m)
+	}
+	if d := documentClassOf(c); d != nil {
+		return s.enqueueDocument(ctx, tx, receipt, d)
 	}
 	table := tableOf(c)
 	if table == "" {
@@ -118,17 +118,23 @@ func (s *Service) enqueue(ctx context.Context, tx *sql.Tx, receipt string, c Cla
 	return s.heavyQueue.Enqueue(ctx, tx, string(c), receipt, "{}")
 }
 
-// tables are where the receipts of a class are, by their ID; those of logs are nowhere else.
-var tables = []struct {
+// classTable is where the receipts of a class are, by their ID.
+type classTable struct {
 	class Class
 	table string
-}{
-	{ClassDump, "dumps"}, {ClassRecording, "recordings"}, {ClassInventory, "inventories"},
-	{ClassPatchStack, "patch_reports"}, {ClassPatchWork, "patch_documents"}, {ClassHost, "host_reports"},
+}
+
+// tables lists the tables of all classes but logs, whose receipts are nowhere else.
+func tables() []classTable {
+	list := []classTable{{ClassDump, "dumps"}, {ClassRecording, "recordings"}, {ClassInventory, "inventories"}, {ClassHost, "host_reports"}}
+	for _, c := range documentClasses {
+		list = append(list, classTable{c.class, c.table})
+	}
+	return list
 }
 
 func tableOf(c Class) string {
-	for _, t := range tables {
+	for _, t := range tables() {
 		if t.class == c {
 			return t.table
 		}
@@ -140,7 +146,7 @@ func tableOf(c Class) string {
 func classExpr(condition string) string {
 	var b strings.Builder
 	b.WriteString("case")
-	for _, t := range tables {
+	for _, t := range tables() {
 		fmt.Fprintf(&b, " when exists (select 1 from %s d join receipts r on r.id = d.id where %s) then '%s'", t.table, condition, t.class)
 	}
 	return b.String() + " else '' end"

@@ -1,13 +1,10 @@
 package record
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -15,10 +12,6 @@ import (
 	"ringside/internal/store"
 	"ringside/patch/stack"
 )
-
-// jobPatchStack is the kind of the jobs that read a report of a stack; their key is the
-// ID of its receipt.
-const jobPatchStack = string(ClassPatchStack)
 
 // PatchStack is a stack of patches that a team carries, as its latest report has it.
 type PatchStack struct {
@@ -73,35 +66,17 @@ type StackPatchPage struct {
 // maxPatches bounds the patches of a stack that are kept.
 const maxPatches = 20000
 
-// isPatchStack tells whether a report of a stack begins so.
-func isPatchStack(head []byte) bool {
-	head = bytes.TrimLeft(head, " \t\r\n")
-	return len(head) > 0 && head[0] == '{' && bytes.Contains(head[:min(len(head), 200)], []byte(stack.ReportSchemaID))
-}
-
-// enqueuePatchStack promises the reading of a report.
-func (s *Service) enqueuePatchStack(ctx context.Context, tx *sql.Tx, receipt string) error {
-	if _, err := tx.ExecContext(ctx, `insert into patch_reports (id) values ($1) on conflict (id) do nothing`, receipt); err != nil {
-		return err
-	}
-	return s.queue.Enqueue(ctx, tx, jobPatchStack, receipt, "{}")
-}
-
 // readPatchStack reads the report of a receipt.
 func (s *Service) readPatchStack(ctx context.Context, receipt string) error {
-	rec, r, err := s.receive(ctx, receipt)
+	var report stack.Report
+	rec, err := s.decodeDocument(ctx, receipt, "report of a stack", &report)
 	if err != nil {
 		return err
-	}
-	defer r.Close()
-	var report stack.Report
-	if err := json.NewDecoder(io.LimitReader(r, s.limit)).Decode(&report); err != nil {
-		return store.Permanent(fmt.Errorf("the report of a stack cannot be read: %w", err))
 	}
 	name := clean(strings.TrimSpace(report.Stack))
 	switch {
 	case name == "":
-		return store.Permanent(errors.New("the report does not name its stack: make it with ringside patch stack --name"))
+		return errNameless("report of a stack", "make it with ringside patch stack --name")
 	case len(report.Patches) > maxPatches:
 		return store.Permanent(fmt.Errorf("the report has %d patches, %d at most are kept", len(report.Patches), maxPatches))
 	}

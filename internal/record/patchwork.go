@@ -1,13 +1,10 @@
 package record
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -16,10 +13,6 @@ import (
 	rebase "ringside/patch/plan"
 	"ringside/patch/review"
 )
-
-// jobPatchWork is the kind of the jobs that read a report of reviews or contributions;
-// their key is the ID of its receipt.
-const jobPatchWork = string(ClassPatchWork)
 
 // PatchWork is how the team's patches fare: in review, and upstream.
 type PatchWork struct {
@@ -52,36 +45,27 @@ var patchWorkKinds = []struct{ schema, kind string }{
 	{"https://ringside.dev/schemas/patch-rebase-plan.v1.json", kindRebase},
 }
 
+func patchWorkSchemas() (ids []string) {
+	for _, k := range patchWorkKinds {
+		ids = append(ids, k.schema)
+	}
+	return ids
+}
+
 // patchWork tells the kind of a report that begins so; empty if it is none.
 func patchWork(head []byte) string {
-	head = bytes.TrimLeft(head, " \t\r\n")
-	if len(head) == 0 || head[0] != '{' {
-		return ""
-	}
 	for _, k := range patchWorkKinds {
-		if bytes.Contains(head[:min(len(head), 200)], []byte(k.schema)) {
+		if hasSchema(head, k.schema) {
 			return k.kind
 		}
 	}
 	return ""
 }
 
-// enqueuePatchWork promises the reading of a report.
-func (s *Service) enqueuePatchWork(ctx context.Context, tx *sql.Tx, receipt string) error {
-	if _, err := tx.ExecContext(ctx, `insert into patch_documents (id, kind) values ($1, '') on conflict (id) do nothing`, receipt); err != nil {
-		return err
-	}
-	return s.queue.Enqueue(ctx, tx, jobPatchWork, receipt, "{}")
-}
-
 // readPatchWork reads the report of a receipt.
 func (s *Service) readPatchWork(ctx context.Context, receipt string) error {
-	rec, r, err := s.receive(ctx, receipt)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, s.limit))
+	var text json.RawMessage
+	rec, err := s.decodeDocument(ctx, receipt, "report", &text)
 	if err != nil {
 		return err
 	}
@@ -95,7 +79,7 @@ func (s *Service) readPatchWork(ctx context.Context, receipt string) error {
 	}
 	name := clean(strings.TrimSpace(doc.Name))
 	if name == "" {
-		return store.Permanent(errors.New("the report has no name: make it with --name"))
+		return errNameless("report", "make it with --name")
 	}
 	var figures any = doc.Totals
 	switch kind {

@@ -218,7 +218,7 @@ func (s *Service) heavyPool() *store.Workers {
 }
 
 func (s *Service) pool() *store.Workers {
-	return &store.Workers{
+	w := &store.Workers{
 		Queue: s.queue, N: s.workers, Log: s.log,
 		Handlers: map[string]store.Handler{
 			jobAnalyse:  func(ctx context.Context, j store.Job) error { return s.Analyse(ctx, j.Key) },
@@ -227,15 +227,17 @@ func (s *Service) pool() *store.Workers {
 			jobBackfill: s.backfill,
 			jobTakeOver: s.takeOver,
 
-			jobInventory:  func(ctx context.Context, j store.Job) error { return s.readInventory(ctx, j.Key) },
-			jobPatchStack: func(ctx context.Context, j store.Job) error { return s.readPatchStack(ctx, j.Key) },
-			jobPatchWork:  func(ctx context.Context, j store.Job) error { return s.readPatchWork(ctx, j.Key) },
-			jobHost:       func(ctx context.Context, j store.Job) error { return s.readHost(ctx, j.Key) },
-			jobFeed:       func(ctx context.Context, _ store.Job) error { return s.readFeed(ctx) },
-			jobJudge:      func(ctx context.Context, j store.Job) error { return s.judge(ctx, j.Key) },
+			jobInventory: func(ctx context.Context, j store.Job) error { return s.readInventory(ctx, j.Key) },
+			jobHost:      func(ctx context.Context, j store.Job) error { return s.readHost(ctx, j.Key) },
+			jobFeed:      func(ctx context.Context, _ store.Job) error { return s.readFeed(ctx) },
+			jobJudge:     func(ctx context.Context, j store.Job) error { return s.judge(ctx, j.Key) },
 		},
 		Dead: s.gaveUp,
 	}
+	for class, read := range s.documentHandlers() {
+		w.Handlers[string(class)] = func(ctx context.Context, j store.Job) error { return read(ctx, j.Key) }
+	}
+	return w
 }
 
 // announce wakes everybody who waits for an analysis.

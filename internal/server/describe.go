@@ -65,7 +65,7 @@ func renderAPIPage(api *huma.OpenAPI) ([]byte, error) {
 		groups[i].Tag = tag
 		for _, path := range slices.Sorted(maps.Keys(api.Paths)) {
 			item := api.Paths[path]
-			for _, op := range []*huma.Operation{item.Get, item.Post, item.Patch} {
+			for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch} {
 				if op != nil && slices.Contains(op.Tags, tag.Name) {
 					groups[i].Operations = append(groups[i].Operations, op)
 				}

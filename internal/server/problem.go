@@ -71,6 +71,8 @@ func (s *server) problem(ctx context.Context, err error) error {
 		{record.ErrInvalid, http.StatusUnprocessableEntity},
 		{record.ErrEmpty, http.StatusUnprocessableEntity},
 		{record.ErrTooLarge, http.StatusRequestEntityTooLarge},
+		{record.ErrContents, http.StatusConflict},
+		{record.ErrClaimLost, http.StatusConflict},
 		{record.ErrMismatch, http.StatusBadRequest},
 		{store.ErrNoSpace, http.StatusInsufficientStorage},
 		{store.ErrBusy, http.StatusServiceUnavailable},

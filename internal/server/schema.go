@@ -9,15 +9,18 @@ import (
 
 const schemaPrefix = "#/components/schemas/"
 
-// schemaName names the schema of a type. The types of the log's own document
-// get its name in front: a report's signature is not the record's Signature.
+// schemaName names the schema of a type. The types of a document that is not the
+// record's own get its name in front: a report's signature is not the record's Signature.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if strings.HasSuffix(t.PkgPath(), "/crash") && name != "Document" {
+	switch {
+	case strings.HasSuffix(t.PkgPath(), "/crash") && name != "Document":
 		return "Document" + name
+	case t.PkgPath() == "ringside/lab" && !strings.HasPrefix(name, "Lab"):
+		return "Lab" + name
 	}
 	return name
 }
@@ -32,7 +35,8 @@ func change(op huma.Operation) huma.Operation {
 // an object may be null, which huma cannot say of a reference, and later
 // versions may add fields, which huma forbids. Requests keep their strictness.
 func honest(reg huma.Registry) {
-	requests := map[string]bool{"SignatureChange": true, "LinkChange": true, "Decider": true, "BackfillDecision": true, "RiskChange": true}
+	requests := map[string]bool{"SignatureChange": true, "LinkChange": true, "Decider": true, "BackfillDecision": true, "RiskChange": true,
+		"LabOrder": true, "LabOffer": true, "LabSign": true, "LabResult": true, "LabContentQuestion": true, "LabCanceller": true}
 	for name, schema := range reg.Map() {
 		t := reg.TypeFromRef(schemaPrefix + name)
 		if requests[name] || t == nil || schema.Type != huma.TypeObject {
