@@ -135,7 +135,7 @@ var rooms = []struct {
 	{"internal/render", []string{"kconfig/export", "patch/check", "patch/send", "patch/review", "patch/contrib", "patch/apply", "patch/backport", "patch/plan", "patch", "patch/diff", "patch/equiv", "patch/landed", "patch/stack", "internal/knownfix", "kconfig/hardening", "kconfig/baseline", "kconfig/meaning", "vuln", "vuln/sla", "vuln/reconcile", "vuln/feed", "vuln/impact", "vuln/ranges", "vuln/severity", "kconfig", "kconfig/dotconfig", "kbuild", "internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"patch/stack", "vuln", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"lab", "internal/record", "internal/store"}},
-	{"internal/web", []string{"patch/stack", "internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
+	{"internal/web", []string{"lab", "patch/stack", "internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
 	{"internal/cli", []string{
 		"internal/demo", "internal/store", "internal/record", "internal/recording", "internal/child", "internal/recordingjob", "internal/dumpjob", "internal/triage", "internal/render", "internal/server", "internal/web", "internal/watch",

@@ -65,6 +65,7 @@ func (s *site) funcs() template.FuncMap {
 		"person":   person,
 		"color":    classColor,
 		"severity": severityTone,
+		"verdict":  verdictTone,
 		"score":    func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 	}
 }

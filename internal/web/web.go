@@ -28,6 +28,7 @@ type Record interface {
 	RevokeRisk(ctx context.Context, id, by string) error
 	Reanalyse(ctx context.Context, sha256 string) error
 	RetryJob(ctx context.Context, id string) (*record.Job, error)
+	CancelLabJob(ctx context.Context, id, by string) (*record.LabJob, error)
 }
 
 var _ Record = (*record.Service)(nil)
@@ -134,6 +135,10 @@ func New(c Config) (http.Handler, error) {
 		{"GET /baselines", s.baselines},
 		{"GET /stacks", s.stacks},
 		{"GET /stacks/{id}", s.stack},
+		{"GET /lab", s.labPage},
+		{"GET /lab/runs/{id}", s.labRun},
+		{"GET /lab/runs/{id}/files/{file...}", s.labFile},
+		{"POST /lab/jobs/{id}/cancel", s.cancelLabJob},
 		{"GET /hosts", s.hosts},
 		{"GET /hosts/{id}", s.host},
 		{"GET /admin/jobs", s.jobs},
