@@ -187,3 +187,24 @@ func (r *Recipe) Contents() []Content {
 	}
 	return list
 }
+
+// withDefaults fills in what is not set.
+func (l Limits) withDefaults() Limits {
+	for _, d := range []struct {
+		value *float64
+		or    float64
+	}{{&l.Firmware, 30}, {&l.Boot, 60}, {&l.Init, 30}, {&l.Test, 120}, {&l.Off, 30}} {
+		if *d.value <= 0 {
+			*d.value = d.or
+		}
+	}
+	for _, d := range []struct {
+		value *int64
+		or    int64
+	}{{&l.Console, 256 << 20}, {&l.ConsoleKept, 8 << 20}, {&l.Output, 64 << 20}} {
+		if *d.value <= 0 {
+			*d.value = d.or
+		}
+	}
+	return l
+}

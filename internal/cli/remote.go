@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -54,6 +55,42 @@ const maxAnswer = 64 << 20
 // call asks the server and returns its answer. path may end in a query, and
 // body may be nil.
 func (r *recordAt) call(ctx context.Context, method, path, kind string, body io.Reader) (json.RawMessage, error) {
+	resp, err := r.send(ctx, method, path, kind, body)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", resp.Request.URL.Host, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, &statusError{resp.StatusCode, problem(resp, answer)}
+	}
+	if resp.StatusCode != http.StatusNoContent && !json.Valid(answer) {
+		return nil, fmt.Errorf("%s answered %s, but not as a Ringside server does; check --server", resp.Request.URL.Host, resp.Status)
+	}
+	return bytes.TrimSpace(answer), nil
+}
+
+// open asks the server for bytes of any size.
+func (r *recordAt) open(ctx context.Context, path string) (io.ReadCloser, error) {
+	resp, err := r.send(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+		if err != nil {
+			return nil, fmt.Errorf("read the answer of %s: %w", resp.Request.URL.Host, err)
+		}
+		return nil, &statusError{resp.StatusCode, problem(resp, answer)}
+	}
+	return resp.Body, nil
+}
+
+func (r *recordAt) send(ctx context.Context, method, path, kind string, body io.Reader) (*http.Response, error) {
 	base, err := r.base()
 	if err != nil {
 		return nil, err
@@ -65,6 +102,12 @@ func (r *recordAt) call(ctx context.Context, method, path, kind string, body io.
 	if err != nil {
 		return nil, err
 	}
+	if f, ok := body.(*os.File); ok {
+		// A server checks whether it has room before it takes a byte.
+		if info, err := f.Stat(); err == nil {
+			req.ContentLength = info.Size()
+		}
+	}
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
@@ -75,18 +118,22 @@ func (r *recordAt) call(ctx context.Context, method, path, kind string, body io.
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", base.Host, err)
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("read the answer of %s: %w", base.Host, err)
-	}
-	if resp.StatusCode/100 != 2 {
-		return nil, problem(resp, answer)
-	}
-	if !json.Valid(answer) {
-		return nil, fmt.Errorf("%s answered %s, but not as a Ringside server does; check --server", base.Host, resp.Status)
-	}
-	return bytes.TrimSpace(answer), nil
+	return resp, nil
+}
+
+// statusError is a server's refusal.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string { return e.err.Error() }
+func (e *statusError) Unwrap() error { return e.err }
+
+// isStatus tells whether a server refused with a status.
+func isStatus(err error, status int) bool {
+	var e *statusError
+	return errors.As(err, &e) && e.status == status
 }
 
 // weights returns what a record has learned about the functions of two reports,

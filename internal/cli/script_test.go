@@ -53,6 +53,8 @@ func TestScript(t *testing.T) {
 			e.Setenv("CORPUS", os.Getenv("RINGSIDE_CORPUS"))
 			e.Setenv("TINY", tiny)
 			e.Setenv("PROFILES", profiles)
+			e.Setenv("KERNEL", labKernel())
+			e.Setenv("RINGSIDE_LAB", "")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("TMPDIR", e.WorkDir)
 			return nil
@@ -61,6 +63,10 @@ func TestScript(t *testing.T) {
 		Condition: func(cond string) (bool, error) {
 			if cond == "corpus" { // the real inputs that are too large for the project
 				return os.Getenv("RINGSIDE_CORPUS") != "", nil
+			}
+			if cond == "kernels" { // a kernel to boot, and what boots it
+				_, err := exec.LookPath("qemu-system-x86_64")
+				return labKernel() != "" && err == nil, nil
 			}
 			if cond == "record" { // perf is here, and may record
 				return exec.Command("perf", "record", "-q", "-e", "cpu-clock", "-o", os.DevNull, "true").Run() == nil, nil
@@ -73,4 +79,14 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 	})
+}
+
+// labKernel is the package of the kernel that the lab's tests boot, "" if there is none.
+func labKernel() string {
+	dir := os.Getenv("RINGSIDE_LAB_KERNELS")
+	found, err := filepath.Glob(filepath.Join(dir, "linux-image-*cloud-amd64_*.deb"))
+	if dir == "" || err != nil || len(found) == 0 {
+		return ""
+	}
+	return found[0]
 }

@@ -7,6 +7,7 @@ import (
 	"ringside/crash"
 	"ringside/internal/render"
 	"ringside/internal/triage"
+	"ringside/lab"
 	"ringside/patch/stack"
 	"ringside/vmcore"
 	"ringside/vmcore/filter"
@@ -46,6 +47,12 @@ var published = []Published{
 	{"cve-scan.v1.json", vuln.ReportSchemaID, "ringside cve scan --json", reflect.TypeFor[vuln.Report]()},
 	{"cve-reconcile.v1.json", render.CVEReconcileSchemaID, "ringside cve reconcile --json", reflect.TypeFor[render.CVEReconciled]()},
 	{"cve-sla.v1.json", render.CVESLASchemaID, "ringside cve sla --json", reflect.TypeFor[render.CVESLA]()},
+	{"lab-recipe.v1.json", lab.RecipeSchemaID, "ringside lab run --dry-run", reflect.TypeFor[lab.Recipe]()},
+	{"lab-run.v1.json", lab.RecordSchemaID, "ringside lab run|boot|crash|show --json", reflect.TypeFor[lab.Record]()},
+	{"lab-runs.v1.json", render.LabRunsSchemaID, "ringside lab list --json", reflect.TypeFor[render.LabRuns]()},
+	{"lab-matrix.v1.json", render.LabMatrixSchemaID, "ringside lab matrix --json", reflect.TypeFor[render.LabMatrix]()},
+	{"lab-doctor.v1.json", render.LabDoctorSchemaID, "ringside lab doctor --json", reflect.TypeFor[render.LabDoctor]()},
+	{"lab-jobs.v1.json", render.LabJobsSchemaID, "ringside lab submit --json", reflect.TypeFor[render.LabJobs]()},
 	{"owner.v1.json", render.OwnerSchemaID, "ringside owner --json", reflect.TypeFor[render.Ownership]()},
 	{"patch-check.v1.json", render.PatchCheckSchemaID, "ringside patch check --json", reflect.TypeFor[render.PatchCheck]()},
 	{"patch-send-prep.v1.json", render.SendPrepSchemaID, "ringside patch send-prep --json", reflect.TypeFor[render.SendPrepDoc]()},
