@@ -32,7 +32,7 @@ with its exact recipe, by content: lab rerun repeats it, here or anywhere.`,
   ringside lab matrix a.deb b.deb --variant "" --variant "mitigations=off" -- ./bench
   ringside lab rerun last`,
 	}
-	c.AddCommand(newLabRun(s), newLabBoot(s), newLabCrash(s), newLabShell(s), newLabMatrix(s), newLabRerun(s), newLabList(s), newLabShow(s), newLabAdd(s), newLabDoctor(s),
+	c.AddCommand(newLabRun(s), newLabBoot(s), newLabTest(s), newLabCrash(s), newLabShell(s), newLabMatrix(s), newLabRerun(s), newLabList(s), newLabShow(s), newLabAdd(s), newLabDoctor(s),
 		newLabSubmit(s), newLabWorker(s))
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"ringside/crash"
 	"ringside/internal/render"
 	"ringside/internal/triage"
+	"ringside/ktest"
 	"ringside/lab"
 	"ringside/patch/stack"
 	"ringside/vmcore"
@@ -80,6 +81,9 @@ var published = []Published{
 	{"signature-backfill.v1.json", render.BackfillSchemaID, "ringside signature backfill --json", reflect.TypeFor[render.Backfill]()},
 	{"symbol-index.v1.json", render.SymbolEntriesSchemaID, "ringside symbol index|fetch --json", reflect.TypeFor[render.SymbolEntries]()},
 	{"symbol-ize.v1.json", render.SymbolizedSchemaID, "ringside symbol ize --json", reflect.TypeFor[render.Symbolized]()},
+	{"test-run.v1.json", ktest.RunSchemaID, "ringside test import --json", reflect.TypeFor[ktest.Run]()},
+	{"test-suites.v1.json", render.TestSuitesSchemaID, "ringside lab test --list --json", reflect.TypeFor[render.TestSuites]()},
+	{"test-compare.v1.json", ktest.ComparisonSchemaID, "ringside test compare --json", reflect.TypeFor[ktest.Comparison]()},
 	{"trace-latency.v1.json", render.TraceLatencySchemaID, "ringside trace latency --json", reflect.TypeFor[render.TraceLatency]()},
 	{"trace-usage.v1.json", render.TraceUsageSchemaID, "ringside trace usage --json", reflect.TypeFor[render.TraceUsage]()},
 	{"trace-path.v1.json", render.TracePathSchemaID, "ringside trace path --json", reflect.TypeFor[render.TracePath]()},
