@@ -162,6 +162,7 @@ var rooms = []struct {
 	{"cmd/ringside", []string{"internal/cli"}},
 
 	// Measurements.
+	{"bench/bisectsim", []string{"bisect"}},
 	{"scripts/movedfiles", []string{"kbuild/moved"}},
 	{"scripts/democves", []string{"inventory", "kbuild", "kbuild/moved", "vuln"}},
 	{"bench/fixlines", []string{"kbuild", "kbuild/moved", "kconfig/dotconfig", "vuln", "vuln/content", "vuln/feed", "vuln/ranges"}},
