@@ -227,14 +227,15 @@ var lookahead = []int{1, 2, 4, 8, 12}
 // Next returns what is expected to tell the most for its cost, with up to workers runs
 // at once. It returns false where the search is done: see Done.
 func (s *Search) Next(workers int) (Test, bool) {
-	leader, top := s.Best()
+	_, top := s.Best()
 	if top >= s.o.Confidence || s.o.MaxRuns > 0 && s.runs >= s.o.MaxRuns {
 		return Test{}, false
 	}
-	if top > .5 && s.bad[leader] == 0 && !s.o.Fix && !s.skipped[leader] {
-		// It leads because all that was tested without it was good: whether the failure
-		// comes with it was never seen.
-		return Test{leader, 1}, true
+	const doubt = 8 // good runs in a row, after which the last candidate is asked
+	if last := s.g.n - 1; s.allBad == 0 && s.runs >= doubt && !s.o.Fix && !s.skipped[last] && 2*s.tested[last][1] < s.runs {
+		// The failure was never seen. The last candidate holds all changes: it tells how
+		// often the failure comes at all.
+		return Test{last, 1}, true
 	}
 	// The rates that each change leaves, were it the culprit, differ: what the runs of a
 	// candidate were so far is either the one rate or the other. Hence their means are
@@ -276,6 +277,17 @@ func (s *Search) Next(workers int) (Test, bool) {
 			if gain := likely * newChannel(k, p, q).information(m) / (s.o.Build + float64(k)); gain > most {
 				most, best = gain, Test{c, max(1, min(k, workers))}
 			}
+		}
+	}
+	if last := s.g.n - 1; !s.skipped[last] && s.mass[last] > 1-1e-6 && s.post[last] > 1e-6 && s.post[last] < 1-1e-6 {
+		// What holds all changes parts them by the rate that each foretells for it.
+		m := s.post[last]
+		gain := newChannel(1, s.with[last]/m, min(1, max(0, s.withMass[last]-s.with[last])/(1-m))).information(m)
+		if !s.built[last] {
+			gain /= s.o.Build + 1
+		}
+		if gain > most {
+			most, best = gain, Test{last, 1}
 		}
 	}
 	if most == 0 {
