@@ -77,6 +77,13 @@ type Reader interface {
 	Baselines(ctx context.Context, kernel string) ([]KernelBaseline, error)
 	Drift(ctx context.Context, kernel string) ([]Drift, error)
 
+	TestRuns(ctx context.Context, f TestRunFilter) (*TestRunPage, error)
+	TestRun(ctx context.Context, id string) (*TestRunDetail, error)
+	TestMatrix(ctx context.Context) (*TestMatrix, error)
+	Tests(ctx context.Context, f TestFilter) (*TestPage, error)
+	Test(ctx context.Context, id string) (*Test, error)
+	Bisections(ctx context.Context, w Window) (*BisectionPage, error)
+	Bisection(ctx context.Context, id string) (*Bisection, error)
 	LabRuns(ctx context.Context, f LabRunFilter) (*LabRunPage, error)
 	LabRun(ctx context.Context, id string) (*LabRunDetail, error)
 	LabJobs(ctx context.Context, f LabJobFilter) (*LabJobPage, error)
@@ -117,6 +124,10 @@ type Writer interface {
 	RevokeRisk(ctx context.Context, id, by string) error
 	// Reanalyse queues the analysis of all receipts of an artefact again.
 	Reanalyse(ctx context.Context, sha256 string) error
+	// Quarantine keeps the decision not to act upon a test's failures for a time,
+	// EndQuarantine ends it before.
+	Quarantine(ctx context.Context, c QuarantineChange) (*Test, error)
+	EndQuarantine(ctx context.Context, test, by string) (*Test, error)
 	// PutLabContent keeps what runs of the lab need; OrderLabRuns queues runs.
 	PutLabContent(ctx context.Context, sha256 string, r io.Reader) (lab.Content, error)
 	OrderLabRuns(ctx context.Context, o LabOrder) ([]LabJob, error)

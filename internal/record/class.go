@@ -28,6 +28,10 @@ const (
 	ClassHost      Class = "host" // what a host says of itself
 	// ClassLabRun is a run of the lab.
 	ClassLabRun Class = "lab-run"
+	// ClassTestRun is a run of tests.
+	ClassTestRun Class = "test-run"
+	// ClassBisection is the report of a bisection.
+	ClassBisection Class = "bisection"
 )
 
 // heavy are the classes whose analysis takes long: they have a queue of their

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 
+	"ringside/bisect"
 	"ringside/internal/store"
+	"ringside/ktest"
 	"ringside/lab"
 	"ringside/patch/stack"
 )
@@ -33,6 +35,10 @@ var documentClasses = []documentClass{
 		"report of reviews or contributions, as ringside patch reviews --json makes one"},
 	{ClassLabRun, "lab_runs", "", []string{lab.RecordSchemaID},
 		"run of the lab, as ringside lab run --json prints one"},
+	{ClassTestRun, "test_runs", "", []string{ktest.RunSchemaID},
+		"run of tests, as ringside test import --json prints one"},
+	{ClassBisection, "bisections", "", []string{bisect.ReportSchemaID},
+		"report of a bisection, as ringside bisect show --json prints one"},
 }
 
 // documentHandlers are the jobs that read documents, by their kind: the class.
@@ -41,6 +47,8 @@ func (s *Service) documentHandlers() map[Class]func(ctx context.Context, receipt
 		ClassPatchStack: s.readPatchStack,
 		ClassPatchWork:  s.readPatchWork,
 		ClassLabRun:     s.readLabRun,
+		ClassTestRun:    s.readTestRun,
+		ClassBisection:  s.readBisection,
 	}
 }
 

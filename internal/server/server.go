@@ -79,6 +79,8 @@ func New(c Config) (http.Handler, error) {
 	s.stacks(api)
 	s.patchWork(api)
 	s.lab(api)
+	s.tests(api)
+	s.bisections(api)
 	s.overview(api)
 	s.jobs(api)
 	if err := describe(mux, api.OpenAPI()); err != nil {
@@ -120,6 +122,7 @@ func apiConfig(c Config) huma.Config {
 				{Name: "stacks", Description: "Patches that are carried on top of upstream: where each stands, and what to do"},
 				{Name: "cves", Description: "Which CVEs touch which kernels, since when, and until when they may"},
 				{Name: "lab", Description: "Kernels that are booted to prove something: runs, and the jobs and workers that make them"},
+				{Name: "tests", Description: "Results of tests: runs, histories, flakes, the matrix"},
 				{Name: "overview", Description: "What needs somebody now"},
 				{Name: "jobs", Description: "The work behind the record"},
 			},

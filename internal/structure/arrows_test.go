@@ -132,7 +132,7 @@ var rooms = []struct {
 	{"internal/patchindex", []string{"patch/contrib", "gitrepo", "patch/equiv", "patch/history", "patch/read"}},
 	{"internal/patchtools", []string{"patch", "patch/apply", "patch/check", "patch/diff", "patch/send"}},
 	{"internal/store", nil},
-	{"internal/record", []string{"bisect", "stats", "lab", "patch/stack", "patch/review", "patch/contrib", "patch/plan", "internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
+	{"internal/record", []string{"ktest", "bisect", "stats", "lab", "patch/stack", "patch/review", "patch/contrib", "patch/plan", "internal/store", "artefact", "klog", "crash", "owner", "diagnose", "similar"}},
 	{"internal/child", []string{"internal/store"}},
 	{"internal/exposure", []string{"internal/record", "internal/store", "inventory", "kbuild", "kbuild/moved", "kconfig", "kconfig/dotconfig", "kconfig/hardening", "kconfig/baseline", "vuln", "vuln/changelog", "vuln/modules", "vuln/ranges", "vuln/severity", "vuln/sla"}},
 	{"internal/dumpjob", []string{"internal/record", "internal/child", "internal/store", "artefact", "vmcore", "vmcore/kernel"}},
@@ -144,7 +144,7 @@ var rooms = []struct {
 	{"internal/render", []string{"bisect", "stats", "lab", "ktest", "kconfig/export", "patch/check", "patch/send", "patch/review", "patch/contrib", "patch/apply", "patch/backport", "patch/plan", "patch", "patch/diff", "patch/equiv", "patch/landed", "patch/stack", "internal/knownfix", "kconfig/hardening", "kconfig/baseline", "kconfig/meaning", "vuln", "vuln/sla", "vuln/reconcile", "vuln/feed", "vuln/impact", "vuln/ranges", "vuln/severity", "kconfig", "kconfig/dotconfig", "kbuild", "internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/schema", []string{"bisect", "stats", "lab", "ktest", "patch/stack", "vuln", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"lab", "internal/record", "internal/store"}},
-	{"internal/web", []string{"lab", "patch/stack", "internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
+	{"internal/web", []string{"ktest", "bisect", "lab", "patch/stack", "internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
 	{"internal/cli", []string{
 		"bisect", "stats",

@@ -224,7 +224,7 @@ func TestBrowserKeys(t *testing.T) {
 	b.is(`location.href`, want)
 	b.do(chromedp.Click(chromedp.CSS("#help button")))
 	b.wait(`!document.getElementById("help").open`)
-	for key, path := range map[string]string{"gs": "/signatures", "gc": "/crashes", "gd": "/dumps", "gp": "/profiles", "gt": "/traces", "gk": "/kernels", "gh": "/hosts", "gv": "/cves", "gb": "/baselines", "gl": "/lab", "ga": "/stacks", "go": "/"} {
+	for key, path := range map[string]string{"gs": "/signatures", "gc": "/crashes", "gd": "/dumps", "gp": "/profiles", "gt": "/traces", "gk": "/kernels", "gh": "/hosts", "gv": "/cves", "gb": "/baselines", "ge": "/tests", "gl": "/lab", "ga": "/stacks", "go": "/"} {
 		b.key(key)
 		b.wait(`location.pathname === "` + path + `" && document.readyState === "complete"`)
 	}
@@ -367,7 +367,7 @@ func TestBrowserWidths(t *testing.T) {
 	pages := []string{"/", "/profiles", "/traces", "/recordings/" + pa, "/recordings/" + tr, "/profiles/compare?a=" + pa + "&b=" + pb, "/signatures", "/signatures?q=nosuch", "/signatures/merges", "/admin/rules",
 		"/dumps", d, d + "/tasks", d + "/stacks", d + "/locks", d + "/memory", d + "/system", d + "/log", "/dumps?kind=nosuch",
 		"/signatures/compare?a=" + f.signature("lkdtm_WRITE_RO") + "&b=" + f.signature("null_in_thread"), "/signatures/" + f.signature("lkdtm_WRITE_RO"), "/crashes", "/crashes/" + stall,
-		"/kernels", "/kernels/6.1.0-56-amd64", "/kernels/compare?a=6.1.0-55-amd64&b=6.1.0-56-amd64", "/cves", "/baselines", "/stacks", "/lab", "/hosts", "/hosts/web03", "/admin/jobs?state=done", "/docs/push"}
+		"/kernels", "/kernels/6.1.0-56-amd64", "/kernels/compare?a=6.1.0-55-amd64&b=6.1.0-56-amd64", "/cves", "/baselines", "/stacks", "/tests", "/tests/matrix", "/bisections", "/lab", "/hosts", "/hosts/web03", "/admin/jobs?state=done", "/docs/push"}
 	for i, width := range []int64{360, 768, 1024, 1440} {
 		b.size(width, 900)
 		b.dark(i%2 == 1)

@@ -66,6 +66,8 @@ func (s *site) funcs() template.FuncMap {
 		"color":    classColor,
 		"severity": severityTone,
 		"verdict":  verdictTone,
+		"testtone": testTone,
+		"ticks":    testTicks,
 		"score":    func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 	}
 }

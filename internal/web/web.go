@@ -28,6 +28,8 @@ type Record interface {
 	RevokeRisk(ctx context.Context, id, by string) error
 	Reanalyse(ctx context.Context, sha256 string) error
 	RetryJob(ctx context.Context, id string) (*record.Job, error)
+	Quarantine(ctx context.Context, c record.QuarantineChange) (*record.Test, error)
+	EndQuarantine(ctx context.Context, test, by string) (*record.Test, error)
 	CancelLabJob(ctx context.Context, id, by string) (*record.LabJob, error)
 }
 
@@ -135,6 +137,14 @@ func New(c Config) (http.Handler, error) {
 		{"GET /baselines", s.baselines},
 		{"GET /stacks", s.stacks},
 		{"GET /stacks/{id}", s.stack},
+		{"GET /tests", s.testsPage},
+		{"GET /tests/matrix", s.testMatrix},
+		{"GET /tests/runs/{id}", s.testRun},
+		{"GET /tests/{id}", s.test},
+		{"POST /tests/{id}/quarantine", s.quarantine},
+		{"POST /tests/{id}/quarantine/end", s.endQuarantine},
+		{"GET /bisections", s.bisections},
+		{"GET /bisections/{id}", s.bisection},
 		{"GET /lab", s.labPage},
 		{"GET /lab/runs/{id}", s.labRun},
 		{"GET /lab/runs/{id}/files/{file...}", s.labFile},

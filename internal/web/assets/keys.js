@@ -1,7 +1,7 @@
 // Keys: rows by j and k, pages by g and a letter. A row's focus is on its
 // link, so Enter, middle click and screen readers work as ever.
 
-const places = { o: "/", s: "/signatures", c: "/crashes", d: "/dumps", p: "/profiles", t: "/traces", k: "/kernels", v: "/cves", a: "/stacks", b: "/baselines", l: "/lab", h: "/hosts", j: "/admin/jobs" };
+const places = { o: "/", s: "/signatures", c: "/crashes", d: "/dumps", p: "/profiles", t: "/traces", k: "/kernels", v: "/cves", a: "/stacks", b: "/baselines", e: "/tests", l: "/lab", h: "/hosts", j: "/admin/jobs" };
 let leader = 0; // when g was pressed
 
 function rows() {
