@@ -19,7 +19,7 @@ func (m *machine) conclude() {
 	reason := "the machine restarted (" + m.ended + ") without a word of the kernel why"
 	switch {
 	case m.failure != "":
-		m.judge(VerdictInfra, "the guest's init could not do what the recipe asks: "+m.failure)
+		m.judgeRecipe("the guest's init could not do what the recipe asks: " + m.failure)
 		return
 	case m.ended == "guest-shutdown":
 		m.judge(VerdictFailed, "the guest switched itself off before its steps were done")
@@ -35,7 +35,7 @@ func (m *machine) conclude() {
 
 func (m *machine) judgeSteps() {
 	if m.failure != "" {
-		m.judge(VerdictInfra, "the guest's init could not do what the recipe asks: "+m.failure)
+		m.judgeRecipe("the guest's init could not do what the recipe asks: " + m.failure)
 		return
 	}
 	for i := range m.out.Steps {
@@ -44,7 +44,7 @@ func (m *machine) judgeSteps() {
 		case !s.Failed():
 			continue
 		case s.Error != "":
-			m.judge(VerdictInfra, fmt.Sprintf("step %d could not be started: %s", i+1, s.Error))
+			m.judgeRecipe(fmt.Sprintf("step %d could not be started: %s", i+1, s.Error))
 		case s.Signal != 0:
 			m.judge(VerdictFailed, fmt.Sprintf("signal %d ended step %d (%s)", s.Signal, i+1, strings.Join(s.Argv, " ")))
 		default:
@@ -59,6 +59,15 @@ func (m *machine) judgeSteps() {
 		m.judge(VerdictOK, "the step returned 0")
 	default:
 		m.judge(VerdictOK, fmt.Sprintf("all %d steps returned 0", len(m.out.Steps)))
+	}
+}
+
+// judgeRecipe blames the recipe: it asks for what it does not bring, and will not end
+// otherwise another time.
+func (m *machine) judgeRecipe(reason string) {
+	if m.out.Verdict == "" {
+		m.judge(VerdictInfra, reason)
+		m.out.Retry = false
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"ringside/internal/triage"
 	"ringside/ktest"
 	"ringside/lab"
+	"ringside/lab/reproduce"
 	"ringside/patch/stack"
 	"ringside/vmcore"
 	"ringside/vmcore/filter"
@@ -60,6 +61,7 @@ var published = []Published{
 	{"patch-equiv.v1.json", render.PatchEquivSchemaID, "ringside patch equiv --json", reflect.TypeFor[render.PatchEquiv]()},
 	{"patch-fixes.v1.json", render.PatchFixesSchemaID, "ringside patch fixes --json", reflect.TypeFor[render.PatchFixes]()},
 	{"patch-known-fix.v1.json", render.KnownFixSchemaID, "ringside patch known-fix --json", reflect.TypeFor[render.KnownFixes]()},
+	{"reproduce.v1.json", reproduce.SchemaID, "ringside reproduce --json", reflect.TypeFor[reproduce.Result]()},
 	{"patch-stack.v1.json", stack.ReportSchemaID, "ringside patch stack --json", reflect.TypeFor[stack.Report]()},
 	{"patch-apply.v1.json", render.PatchApplySchemaID, "ringside patch apply --json", reflect.TypeFor[render.PatchApply]()},
 	{"patch-backport.v1.json", render.PatchBackportSchemaID, "ringside patch backport --json", reflect.TypeFor[render.PatchBackport]()},

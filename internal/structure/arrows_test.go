@@ -122,6 +122,7 @@ var rooms = []struct {
 	{"lab/canary", nil},
 	{"lab/kernel", nil},
 	{"lab", []string{"crash", "klog", "lab/guest/wire"}},
+	{"lab/reproduce", []string{"lab", "crash"}},
 
 	// The product.
 	{"docs", nil},
@@ -141,8 +142,8 @@ var rooms = []struct {
 	{"internal/recordingjob", []string{"internal/record", "internal/recording", "internal/child", "artefact"}},
 	{"internal/triage", []string{"internal/knownfix", "internal/recording", "vmcore", "vmcore/kernel", "bundle", "artefact", "klog", "crash", "owner", "diagnose", "symbol"}},
 	{"internal/labhost", []string{"lab", "lab/guest", "lab/guest/wire", "lab/canary", "lab/kernel"}},
-	{"internal/render", []string{"bisect", "stats", "lab", "ktest", "kconfig/export", "patch/check", "patch/send", "patch/review", "patch/contrib", "patch/apply", "patch/backport", "patch/plan", "patch", "patch/diff", "patch/equiv", "patch/landed", "patch/stack", "internal/knownfix", "kconfig/hardening", "kconfig/baseline", "kconfig/meaning", "vuln", "vuln/sla", "vuln/reconcile", "vuln/feed", "vuln/impact", "vuln/ranges", "vuln/severity", "kconfig", "kconfig/dotconfig", "kbuild", "internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
-	{"internal/schema", []string{"bisect", "stats", "lab", "ktest", "patch/stack", "vuln", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
+	{"internal/render", []string{"lab/reproduce", "bisect", "stats", "lab", "ktest", "kconfig/export", "patch/check", "patch/send", "patch/review", "patch/contrib", "patch/apply", "patch/backport", "patch/plan", "patch", "patch/diff", "patch/equiv", "patch/landed", "patch/stack", "internal/knownfix", "kconfig/hardening", "kconfig/baseline", "kconfig/meaning", "vuln", "vuln/sla", "vuln/reconcile", "vuln/feed", "vuln/impact", "vuln/ranges", "vuln/severity", "kconfig", "kconfig/dotconfig", "kbuild", "internal/recording", "profile", "profile/compare", "probe", "tune", "trace/latency", "trace/usage", "trace/path", "trace/graph", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/object", "vmcore/kernel", "internal/triage", "bundle", "klog", "crash", "owner", "diagnose", "symbol"}},
+	{"internal/schema", []string{"lab/reproduce", "bisect", "stats", "lab", "ktest", "patch/stack", "vuln", "vmcore", "vmcore/filter", "vmcore/script", "vmcore/shell", "internal/render", "internal/triage", "crash", "owner"}},
 	{"internal/server", []string{"lab", "internal/record", "internal/store"}},
 	{"internal/web", []string{"ktest", "bisect", "lab", "patch/stack", "internal/record", "internal/recording", "profile", "profile/compare", "profile/convert", "profile/flame", "trace/latency", "klog", "crash", "owner", "diagnose"}},
 	{"internal/structure", nil},
@@ -156,7 +157,7 @@ var rooms = []struct {
 		"internal/cvefeed", "internal/fetch", "internal/exposure", "vuln", "vuln/feed", "vuln/ranges", "vuln/severity", "vuln/changelog", "vuln/commitref", "vuln/modules", "vuln/content", "vuln/sla", "vuln/vex", "vuln/reconcile",
 		"patch/review", "patch/contrib", "patch", "patch/diff", "patch/read", "gitrepo", "patch/apply", "patch/backport", "patch/plan", "patch/equiv", "patch/landed", "patch/stack", "internal/knownfix", "internal/patchindex",
 		"internal/patchtools", "patch/check", "patch/send", "symbol/btf",
-		"lab", "internal/labhost", "ktest",
+		"lab", "lab/reproduce", "internal/labhost", "ktest",
 		"vmcore", "vmcore/object", "vmcore/kernel", "vmcore/dump", "vmcore/gdbserver", "vmcore/shell", "vmcore/script", "vmcore/filter",
 	}},
 	{"cmd/ringside", []string{"internal/cli"}},
