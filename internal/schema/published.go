@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 
+	"ringside/bisect"
 	"ringside/crash"
 	"ringside/internal/render"
 	"ringside/internal/triage"
@@ -32,6 +33,7 @@ func All() []Published {
 }
 
 var published = []Published{
+	{"bisect.v1.json", bisect.ReportSchemaID, "ringside bisect --json", reflect.TypeFor[bisect.Report]()},
 	{"config-sources.v1.json", render.ConfigSourcesSchemaID, "ringside config sources --json", reflect.TypeFor[render.ConfigSources]()},
 	{"config-diff.v1.json", render.ConfigDiffSchemaID, "ringside config diff --json", reflect.TypeFor[render.ConfigDiff]()},
 	{"config-eval.v1.json", render.ConfigEvalSchemaID, "ringside config eval --json", reflect.TypeFor[render.ConfigEval]()},
