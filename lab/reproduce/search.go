@@ -79,6 +79,7 @@ type search struct {
 	stages Progress
 	seen   map[string]bool
 	infra  int
+	unfit  bool // the last recipe asked for what it does not bring
 }
 
 // errSpent says that no more runs are allowed.
@@ -173,7 +174,7 @@ func triesFor(rate, miss float64) int {
 // any tries a recipe until the target is seen.
 func (s *search) any(r lab.Recipe, tries int) (bool, error) {
 	for range tries {
-		if hit, err := s.try(r); hit || err != nil {
+		if hit, err := s.try(r); hit || err != nil || s.unfit {
 			return hit, err
 		}
 	}
@@ -182,6 +183,7 @@ func (s *search) any(r lab.Recipe, tries int) (bool, error) {
 
 // try runs a recipe once. What speaks for a fault of the host does not count.
 func (s *search) try(r lab.Recipe) (bool, error) {
+	s.unfit = false
 	for {
 		if err := s.ctx.Err(); err != nil {
 			return false, err
@@ -202,6 +204,7 @@ func (s *search) try(r lab.Recipe) (bool, error) {
 			// A recipe that lacks what its own steps need shows nothing; what speaks for
 			// the place where it ran is tried again.
 			if s.stages.Stage == "minimise" && !o.Retry {
+				s.unfit = true
 				s.stages.Runs++
 				s.o.Progress(s.stages)
 				return false, nil
