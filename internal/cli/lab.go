@@ -220,7 +220,7 @@ func (l *labRecipe) pack(st *labhost.Store, r *lab.Recipe) error {
 	return nil
 }
 
-// readRecipe reads a recipe, or that of a run's record, from a file.
+// readRecipe reads a recipe from a file, or that of a run's record or of a reproducer.
 func readRecipe(s Streams, path string) (*lab.Recipe, error) {
 	var (
 		b   []byte
@@ -239,7 +239,7 @@ func readRecipe(s Streams, path string) (*lab.Recipe, error) {
 	switch err := json.Unmarshal(b, &r); {
 	case err == nil && r.Schema == lab.RecipeSchemaID:
 		return &r, nil
-	case json.Unmarshal(b, &rec) == nil && rec.Schema == lab.RecordSchemaID:
+	case json.Unmarshal(b, &rec) == nil && rec.Recipe.Schema == lab.RecipeSchemaID:
 		return &rec.Recipe, nil
 	case err != nil:
 		return nil, usagef("%s is no recipe: %w", path, err)

@@ -84,6 +84,8 @@ type Reader interface {
 	Test(ctx context.Context, id string) (*Test, error)
 	Bisections(ctx context.Context, w Window) (*BisectionPage, error)
 	Bisection(ctx context.Context, id string) (*Bisection, error)
+	// Proof is what the lab has shown about a signature.
+	Proof(ctx context.Context, signature string) (*Proof, error)
 	LabRuns(ctx context.Context, f LabRunFilter) (*LabRunPage, error)
 	LabRun(ctx context.Context, id string) (*LabRunDetail, error)
 	LabJobs(ctx context.Context, f LabJobFilter) (*LabJobPage, error)

@@ -32,6 +32,8 @@ const (
 	ClassTestRun Class = "test-run"
 	// ClassBisection is the report of a bisection.
 	ClassBisection Class = "bisection"
+	// ClassReproducer is the report of a reproducer.
+	ClassReproducer Class = "reproducer"
 )
 
 // heavy are the classes whose analysis takes long: they have a queue of their

@@ -39,6 +39,8 @@ var documentClasses = []documentClass{
 		"run of tests, as ringside test import --json prints one"},
 	{ClassBisection, "bisections", "", []string{bisect.ReportSchemaID},
 		"report of a bisection, as ringside bisect show --json prints one"},
+	{ClassReproducer, "reproducers", "", []string{reproducerSchema},
+		"report of a reproducer, as ringside reproduce --json prints one"},
 }
 
 // documentHandlers are the jobs that read documents, by their kind: the class.
@@ -49,6 +51,7 @@ func (s *Service) documentHandlers() map[Class]func(ctx context.Context, receipt
 		ClassLabRun:     s.readLabRun,
 		ClassTestRun:    s.readTestRun,
 		ClassBisection:  s.readBisection,
+		ClassReproducer: s.readReproducer,
 	}
 }
 

@@ -108,6 +108,15 @@ func (s *server) tests(api huma.API) {
 
 func (s *server) bisections(api huma.API) {
 	huma.Register(api, huma.Operation{
+		OperationID: "get-signature-proof", Method: http.MethodGet, Path: "/api/v1/signatures/{id}/proof", Tags: []string{"lab"},
+		Summary:     "What the lab has shown about a signature: reproducers, runs, bisections",
+		Description: "Reproducers come with their reports (ringside reproduce --json), sent as any artefact.",
+		Errors:      []int{http.StatusNotFound},
+	}, func(ctx context.Context, in *idInput) (*output[*record.Proof], error) {
+		p, err := s.Record.Proof(ctx, in.ID)
+		return &output[*record.Proof]{p}, s.problem(ctx, err)
+	})
+	huma.Register(api, huma.Operation{
 		OperationID: "list-bisections", Method: http.MethodGet, Path: "/api/v1/bisections", Tags: []string{"lab"},
 		Summary:     "List bisections, the newest first",
 		Description: "A bisection comes with its report (ringside bisect show --json), sent as any artefact.",

@@ -156,3 +156,35 @@ func TestLabInBrowser(t *testing.T) {
 		}
 	}
 }
+
+// What the lab has shown about a crash stands on its signature's page.
+func TestSignatureProof(t *testing.T) {
+	f := emptyFleet(t)
+	f.send("crash-mod-null", 1, f.now)
+	id := f.signature("null_in_thread")
+	sig, err := f.svc.Signature(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, f.get("/signatures/"+id).Body.String(), "!id=\"proof\"")
+	recipe, err := json.Marshal(labRecord("r", lab.VerdictOK, f.now).Recipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := labRecord("r9", lab.VerdictCrashed, f.now)
+	run.Outcome.Crash.Signature.Portable = sig.Key
+	record1, err := json.Marshal(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(record1), `{"schema":"https://ringside.dev/schemas/reproduce.v1.json","reproduced":true,"target":{"title":"x","signature":{"portable":"` + sig.Key +
+		`"}},"recipe":` + string(recipe) + `,"parts_after":2,"rate":{"hits":6,"runs":20,"low":0.12,"high":0.54}}`} {
+		if _, err := f.svc.Intake(t.Context(), strings.NewReader(text), record.Meta{ReceivedAt: f.now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.drain()
+	page := f.get("/signatures/" + id).Body.String()
+	wants(t, page, `id="proof"`, "6 of 20 runs", "12 % to 54 %", "run r9", "a recipe of 2 parts")
+	checkMarkup(t, page)
+}

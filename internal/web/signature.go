@@ -25,6 +25,7 @@ type signatureView struct {
 	Report    *crash.Report
 	Subsystem bool // the stack says which subsystem each frame belongs to
 	Releases  []string
+	Proof     *record.Proof // what the lab has shown
 	MayChange bool
 	By        string
 	Said      string // what a change that could not be made was to say
@@ -98,6 +99,10 @@ func (s *site) showSignature(w http.ResponseWriter, r *http.Request, status int,
 	v.Stack, v.Hidden = s.stackRows(v.Newest, v.Report, d)
 	v.Subsystem = slices.ContainsFunc(v.Stack, func(r stackRow) bool { return r.Subsystem != "" })
 	v.Levels = levels(d, v.Report)
+	var err error
+	if v.Proof, err = s.svc.Proof(r.Context(), d.ID); err != nil {
+		return err
+	}
 	return s.render(w, r, status, "signature", layout{Title: d.Title, Section: "signatures", API: "/api/v1/signatures/" + d.ID, Charts: true, View: v})
 }
 
