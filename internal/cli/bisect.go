@@ -100,11 +100,11 @@ func (b *bisectRun) run(ctx context.Context, s Streams, good, bad string) (err e
 			break
 		}
 		run, err := b.step(ctx, test.Candidate, match)
-		if err != nil {
-			return err
-		}
 		if ctx.Err() != nil {
 			break
+		}
+		if err != nil {
+			return err
 		}
 		if journal != nil {
 			line, err := json.Marshal(observation{b.ids[test.Candidate], run})
@@ -196,21 +196,16 @@ func (b *bisectRun) step(ctx context.Context, c int, match *regexp.Regexp) (bise
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.WaitDelay = 5 * time.Second
 	begin := time.Now()
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) && ctx.Err() == nil {
+	if err := started(cmd.Run()); err != nil {
 		return bisect.StepRun{}, usagef("the step can not be run: %w", err)
 	}
-	run := bisect.StepRun{Outcome: bisect.Good, Seconds: math.Round(time.Since(begin).Seconds()*1000) / 1000}
-	if exit == nil {
-		return run, nil
-	}
-	run.Exit = exit.ExitCode()
+	run := bisect.StepRun{Outcome: bisect.Good, Seconds: math.Round(time.Since(begin).Seconds()*1000) / 1000, Exit: cmd.ProcessState.ExitCode()}
 	switch {
-	case ctx.Err() != nil:
+	case run.Exit == 0:
 	case run.Exit == 125:
 		run.Outcome = bisect.Skip
 	case run.Exit < 0 || run.Exit > 127:
-		return run, usagef("the step ended with %s on %s, which says neither good nor bad", exit, b.ids[c])
+		return run, usagef("the step ended with %s on %s, which says neither good nor bad", cmd.ProcessState, b.ids[c])
 	case match != nil && !match.Match(log.text):
 		run.Outcome = bisect.Unrelated
 	default:
@@ -245,6 +240,15 @@ func (b *bisectRun) conclude(ctx context.Context, search *bisect.Search, doc *bi
 	doc.Evidence = append(doc.Evidence,
 		fmt.Sprintf("with it the failure came in %d of %d runs", doc.WithRate.Bad, doc.WithRate.Runs),
 		fmt.Sprintf("without it the failure came in %d of %d runs", doc.OtherRate.Bad, doc.OtherRate.Runs))
+}
+
+// started returns an error only where a command did not run to an end of its own.
+func started(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
 }
 
 // tail keeps the end of what is written to it.
