@@ -84,6 +84,8 @@ type Reader interface {
 	Test(ctx context.Context, id string) (*Test, error)
 	Bisections(ctx context.Context, w Window) (*BisectionPage, error)
 	Bisection(ctx context.Context, id string) (*Bisection, error)
+	Regressions(ctx context.Context, w Window) (*RegressionPage, error)
+	Regression(ctx context.Context, id string) (*Regression, error)
 	// Proof is what the lab has shown about a signature.
 	Proof(ctx context.Context, signature string) (*Proof, error)
 	LabRuns(ctx context.Context, f LabRunFilter) (*LabRunPage, error)
@@ -126,6 +128,10 @@ type Writer interface {
 	RevokeRisk(ctx context.Context, id, by string) error
 	// Reanalyse queues the analysis of all receipts of an artefact again.
 	Reanalyse(ctx context.Context, sha256 string) error
+	// ConfirmRegression keeps somebody's word that something got worse,
+	// CloseRegression that it is gone.
+	ConfirmRegression(ctx context.Context, c RegressionChange) (*Regression, error)
+	CloseRegression(ctx context.Context, id, by, fixedBy string) (*Regression, error)
 	// Quarantine keeps the decision not to act upon a test's failures for a time,
 	// EndQuarantine ends it before.
 	Quarantine(ctx context.Context, c QuarantineChange) (*Test, error)

@@ -40,7 +40,7 @@ func change(op huma.Operation) huma.Operation {
 // versions may add fields, which huma forbids. Requests keep their strictness.
 func honest(reg huma.Registry) {
 	requests := map[string]bool{"SignatureChange": true, "LinkChange": true, "Decider": true, "BackfillDecision": true, "RiskChange": true,
-		"LabOrder": true, "LabOffer": true, "LabSign": true, "LabResult": true, "LabContentQuestion": true, "LabCanceller": true, "QuarantineOrder": true, "QuarantineEnd": true}
+		"LabOrder": true, "LabOffer": true, "LabSign": true, "LabResult": true, "LabContentQuestion": true, "LabCanceller": true, "QuarantineOrder": true, "QuarantineEnd": true, "RegressionOrder": true, "RegressionEnd": true}
 	for name, schema := range reg.Map() {
 		t := reg.TypeFromRef(schemaPrefix + name)
 		if requests[name] || t == nil || schema.Type != huma.TypeObject {

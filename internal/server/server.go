@@ -81,6 +81,7 @@ func New(c Config) (http.Handler, error) {
 	s.lab(api)
 	s.tests(api)
 	s.bisections(api)
+	s.regressions(api)
 	s.overview(api)
 	s.jobs(api)
 	if err := describe(mux, api.OpenAPI()); err != nil {

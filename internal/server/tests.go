@@ -132,3 +132,62 @@ func (s *server) bisections(api huma.API) {
 		return &output[*record.Bisection]{b}, s.problem(ctx, err)
 	})
 }
+
+// RegressionOrder confirms a regression.
+type RegressionOrder struct {
+	Kind      string    `json:"kind" enum:"crash,test,bench,boot"`
+	Title     string    `json:"title" minLength:"1" maxLength:"300" doc:"What got worse"`
+	Signature string    `json:"signature,omitempty" doc:"ID of the signature that shows it"`
+	Test      string    `json:"test,omitempty" doc:"ID of the test that shows it"`
+	Kernel    string    `json:"kernel,omitempty" doc:"ID or release that it was found in"`
+	Stage     string    `json:"stage" enum:"before,after" doc:"Found before or after a release"`
+	Culprit   string    `json:"culprit,omitempty" maxLength:"300"`
+	Bisection string    `json:"bisection,omitempty" doc:"ID of the one that found the culprit"`
+	Note      string    `json:"note,omitempty"`
+	By        string    `json:"by" minLength:"1" maxLength:"128" doc:"Who confirms it"`
+	FoundAt   time.Time `json:"found_at,omitempty" doc:"Now, if not given"`
+}
+
+// RegressionEnd says that a regression is gone.
+type RegressionEnd struct {
+	By      string `json:"by,omitempty" maxLength:"128"`
+	FixedBy string `json:"fixed_by,omitempty" maxLength:"300" doc:"What ended it: a commit, a release"`
+}
+
+func (s *server) regressions(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "list-regressions", Method: http.MethodGet, Path: "/api/v1/regressions", Tags: []string{"tests"},
+		Summary: "List confirmed regressions: those that are open, then the newest; with the escape rate",
+	}, func(ctx context.Context, in *windowInput) (*output[*record.RegressionPage], error) {
+		p, err := s.Record.Regressions(ctx, record.Window{Limit: in.Limit, Offset: in.Offset})
+		return &output[*record.RegressionPage]{p}, s.problem(ctx, err)
+	})
+	huma.Register(api, change(huma.Operation{
+		OperationID: "confirm-regression", Method: http.MethodPost, Path: "/api/v1/regressions", Tags: []string{"tests"},
+		Summary: "Confirm that something got worse", DefaultStatus: http.StatusCreated,
+		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+	}), func(ctx context.Context, in *struct{ Body RegressionOrder }) (*output[*record.Regression], error) {
+		b := in.Body
+		r, err := s.Record.ConfirmRegression(ctx, record.RegressionChange{Kind: b.Kind, Title: b.Title, Signature: b.Signature, Test: b.Test, Kernel: b.Kernel, Stage: b.Stage,
+			Culprit: b.Culprit, Bisection: b.Bisection, Note: b.Note, By: b.By, FoundAt: b.FoundAt})
+		return &output[*record.Regression]{r}, s.problem(ctx, err)
+	})
+	huma.Register(api, huma.Operation{
+		OperationID: "get-regression", Method: http.MethodGet, Path: "/api/v1/regressions/{id}", Tags: []string{"tests"},
+		Summary: "A regression", Errors: []int{http.StatusNotFound},
+	}, func(ctx context.Context, in *idInput) (*output[*record.Regression], error) {
+		r, err := s.Record.Regression(ctx, in.ID)
+		return &output[*record.Regression]{r}, s.problem(ctx, err)
+	})
+	huma.Register(api, change(huma.Operation{
+		OperationID: "close-regression", Method: http.MethodPost, Path: "/api/v1/regressions/{id}/close", Tags: []string{"tests"},
+		Summary: "Say that a regression is gone",
+		Errors:  []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusServiceUnavailable},
+	}), func(ctx context.Context, in *struct {
+		ID   string `path:"id"`
+		Body RegressionEnd
+	}) (*output[*record.Regression], error) {
+		r, err := s.Record.CloseRegression(ctx, in.ID, in.Body.By, in.Body.FixedBy)
+		return &output[*record.Regression]{r}, s.problem(ctx, err)
+	})
+}

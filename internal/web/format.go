@@ -68,6 +68,7 @@ func (s *site) funcs() template.FuncMap {
 		"verdict":  verdictTone,
 		"testtone": testTone,
 		"ticks":    testTicks,
+		"sum":      func(a, b int64) int64 { return a + b },
 		"score":    func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 	}
 }

@@ -267,3 +267,51 @@ func posteriorPlot(all []bisect.Candidate) template.HTML {
 	return template.HTML(fmt.Sprintf(`<svg class="posterior" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="How likely each candidate is"><path class="base" d="M0 %d.5H%d"/><path class="bars" d="%s"/><path class="good" d="%s"/><path class="bad" d="%s"/></svg>`,
 		width, height, bars, width, posterior.String(), good.String(), bad.String()))
 }
+
+// regressionsView is what got worse, by somebody's word.
+type regressionsView struct {
+	*record.RegressionPage
+	Pager     pager
+	MayChange bool
+	By        string
+}
+
+func (s *site) regressions(w http.ResponseWriter, r *http.Request) error {
+	q, err := readQuery(r, "offset")
+	if err != nil {
+		return err
+	}
+	offset, err := q.number("offset")
+	if err != nil {
+		return err
+	}
+	page, err := s.svc.Regressions(r.Context(), record.Window{Limit: pageRows, Offset: offset})
+	if err != nil {
+		return err
+	}
+	v := regressionsView{RegressionPage: page, Pager: q.pager(offset, len(page.Items), pageRows, page.Total), MayChange: s.mayChange(r), By: by(r)}
+	return s.show(w, r, "regressions", layout{Title: "Regressions", Section: "tests", API: "/api/v1/regressions", View: v})
+}
+
+func (s *site) confirmRegression(w http.ResponseWriter, r *http.Request) error {
+	if !s.mayChange(r) {
+		return errReadOnly
+	}
+	if _, err := s.svc.ConfirmRegression(r.Context(), record.RegressionChange{Kind: r.PostFormValue("kind"), Title: r.PostFormValue("title"), Kernel: r.PostFormValue("kernel"),
+		Stage: r.PostFormValue("stage"), Culprit: r.PostFormValue("culprit"), By: r.PostFormValue("by")}); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/regressions", http.StatusSeeOther)
+	return nil
+}
+
+func (s *site) closeRegression(w http.ResponseWriter, r *http.Request) error {
+	if !s.mayChange(r) {
+		return errReadOnly
+	}
+	if _, err := s.svc.CloseRegression(r.Context(), r.PathValue("id"), r.PostFormValue("by"), r.PostFormValue("fixed_by")); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/regressions", http.StatusSeeOther)
+	return nil
+}

@@ -140,3 +140,35 @@ func TestTestsInBrowser(t *testing.T) {
 		}
 	}
 }
+
+// Somebody confirms a regression, and says what ended it.
+func TestRegressionsInBrowser(t *testing.T) {
+	f := emptyFleet(t)
+	wants(t, f.get("/regressions").Body.String(), "No regression here")
+	if _, err := f.svc.ConfirmRegression(t.Context(), record.RegressionChange{Kind: "crash", Title: "it <crashes>", Stage: record.FoundAfter, By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	b := newBrowser(t, f)
+	b.open("/regressions")
+	b.do(chromedp.Click(chromedp.CSS(`summary`)))
+	b.eval(`(() => { const f = document.querySelector('form[action="/regressions"]'); f.title.value = "3 % slower"; f.by.value = "bob"; return "" })()`)
+	b.do(chromedp.Click(chromedp.CSS(`form[action="/regressions"] button`)))
+	b.wait(`document.querySelectorAll("table.list tbody tr").length === 2`)
+	b.is(`String(document.body.textContent.includes("escape rate 50 %"))`, "true")
+	b.do(chromedp.Click(chromedp.CSS(`form[action$="/close"] button`)))
+	b.wait(`document.querySelectorAll('form[action$="/close"]').length === 1`)
+	page := f.get("/regressions").Body.String()
+	wants(t, page, "it &lt;crashes&gt;", "gone", "1 open")
+	checkMarkup(t, page)
+	for i, width := range []int64{360, 1024} {
+		b.size(width, 900)
+		b.dark(i == 1)
+		b.open("/regressions")
+		if over := b.eval(overflow); over != "" {
+			t.Errorf("at %d px it is too wide: %s", width, over)
+		}
+		if got := b.eval(looks); got != "" {
+			t.Errorf("at %d px:\n%s", width, got)
+		}
+	}
+}

@@ -28,6 +28,8 @@ type Record interface {
 	RevokeRisk(ctx context.Context, id, by string) error
 	Reanalyse(ctx context.Context, sha256 string) error
 	RetryJob(ctx context.Context, id string) (*record.Job, error)
+	ConfirmRegression(ctx context.Context, c record.RegressionChange) (*record.Regression, error)
+	CloseRegression(ctx context.Context, id, by, fixedBy string) (*record.Regression, error)
 	Quarantine(ctx context.Context, c record.QuarantineChange) (*record.Test, error)
 	EndQuarantine(ctx context.Context, test, by string) (*record.Test, error)
 	CancelLabJob(ctx context.Context, id, by string) (*record.LabJob, error)
@@ -143,6 +145,9 @@ func New(c Config) (http.Handler, error) {
 		{"GET /tests/{id}", s.test},
 		{"POST /tests/{id}/quarantine", s.quarantine},
 		{"POST /tests/{id}/quarantine/end", s.endQuarantine},
+		{"GET /regressions", s.regressions},
+		{"POST /regressions", s.confirmRegression},
+		{"POST /regressions/{id}/close", s.closeRegression},
 		{"GET /bisections", s.bisections},
 		{"GET /bisections/{id}", s.bisection},
 		{"GET /lab", s.labPage},
