@@ -23,7 +23,7 @@ printed to, a console among other things, and holds runs against each other.
 A run that was cut, or whose kernel died in the middle, never passes. Two tests of one name
 are two tests.`,
 	}
-	c.AddCommand(newTestImport(s), newTestCompare(s))
+	c.AddCommand(newTestImport(s), newTestCompare(s), newTestFlakes(s))
 	return c
 }
 

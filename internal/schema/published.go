@@ -87,6 +87,7 @@ var published = []Published{
 	{"symbol-ize.v1.json", render.SymbolizedSchemaID, "ringside symbol ize --json", reflect.TypeFor[render.Symbolized]()},
 	{"test-run.v1.json", ktest.RunSchemaID, "ringside test import --json", reflect.TypeFor[ktest.Run]()},
 	{"test-suites.v1.json", render.TestSuitesSchemaID, "ringside lab test --list --json", reflect.TypeFor[render.TestSuites]()},
+	{"test-flakes.v1.json", render.FlakesSchemaID, "ringside test flakes --json", reflect.TypeFor[render.Flakes]()},
 	{"test-compare.v1.json", ktest.ComparisonSchemaID, "ringside test compare --json", reflect.TypeFor[ktest.Comparison]()},
 	{"trace-latency.v1.json", render.TraceLatencySchemaID, "ringside trace latency --json", reflect.TypeFor[render.TraceLatency]()},
 	{"trace-usage.v1.json", render.TraceUsageSchemaID, "ringside trace usage --json", reflect.TypeFor[render.TraceUsage]()},
