@@ -96,7 +96,7 @@ func New(s Streams) *cobra.Command {
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.AddCommand(
-		newTriage(s), newCrash(s), newSymbol(s), newOwner(s), newVmcore(s), newProfile(s), newTrace(s), newProbe(s), newTune(s), newBisect(s), newLab(s), newReproduce(s), newTest(s), newConfig(s), newCVE(s), newPatch(s), newSignature(s), newPush(s), newAnalyseDump(s), newAnalyseRecording(s), newServe(s), newDemo(s), newVersion(s), newMan(),
+		newTriage(s), newCrash(s), newSymbol(s), newOwner(s), newVmcore(s), newProfile(s), newTrace(s), newProbe(s), newTune(s), newBisect(s), newLab(s), newReproduce(s), newTest(s), newBoot(s), newConfig(s), newCVE(s), newPatch(s), newSignature(s), newPush(s), newAnalyseDump(s), newAnalyseRecording(s), newServe(s), newDemo(s), newVersion(s), newMan(),
 	)
 	root.InitDefaultCompletionCmd()
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"ringside/bisect"
+	"ringside/bringup"
 	"ringside/crash"
 	"ringside/internal/render"
 	"ringside/internal/triage"
@@ -51,6 +52,8 @@ var published = []Published{
 	{"cve-scan.v1.json", vuln.ReportSchemaID, "ringside cve scan --json", reflect.TypeFor[vuln.Report]()},
 	{"cve-reconcile.v1.json", render.CVEReconcileSchemaID, "ringside cve reconcile --json", reflect.TypeFor[render.CVEReconciled]()},
 	{"cve-sla.v1.json", render.CVESLASchemaID, "ringside cve sla --json", reflect.TypeFor[render.CVESLA]()},
+	{"boot-report.v1.json", bringup.ReportSchemaID, "ringside boot report --json", reflect.TypeFor[bringup.Report]()},
+	{"boot-compare.v1.json", bringup.ComparisonSchemaID, "ringside boot compare --json", reflect.TypeFor[bringup.Comparison]()},
 	{"lab-recipe.v1.json", lab.RecipeSchemaID, "ringside lab run --dry-run", reflect.TypeFor[lab.Recipe]()},
 	{"lab-run.v1.json", lab.RecordSchemaID, "ringside lab run|boot|crash|show --json", reflect.TypeFor[lab.Record]()},
 	{"lab-runs.v1.json", render.LabRunsSchemaID, "ringside lab list --json", reflect.TypeFor[render.LabRuns]()},
