@@ -30,7 +30,6 @@ func (m *machine) conclude() {
 		reason = "the kernel died while it booted"
 	}
 	m.judge(VerdictCrashed, reason)
-	m.dump()
 }
 
 func (m *machine) judgeSteps() {
@@ -123,7 +122,7 @@ func (m *machine) listenFor(quiet time.Duration) {
 
 // dump writes the memory of a machine that has died or hangs, where the recipe wants it.
 func (m *machine) dump() {
-	if m.Recipe.Vmcore != VmcoreCrash || m.Setup.Dump == "" {
+	if !m.wantsDump() {
 		return
 	}
 	err := m.monitor.do("stop", nil)
@@ -138,6 +137,8 @@ func (m *machine) dump() {
 	}
 	m.out.Vmcore = &o
 }
+
+func (m *machine) wantsDump() bool { return m.Recipe.Vmcore == VmcoreCrash && m.Setup.Dump != "" }
 
 const vmcoreFile = "vmcore"
 

@@ -190,32 +190,71 @@ func (m *machine) follow(ctx context.Context) {
 		case e := <-m.monitor.events:
 			m.event(e)
 		case <-m.proc.Done():
-			m.drain(nil)
+			m.hear()
 			m.gone()
 		case now := <-clock.C:
 			m.look(now)
 		}
 		if m.ended != "" && m.out.Verdict == "" {
-			if !m.off { // the init's last word is the last on its line
-				m.drain(clock.C)
-			}
-			m.conclude()
+			m.settle(clock.C)
 		}
 	}
 }
 
-// drain takes what a machine that stands still, or is gone, has said before.
+// settle ends a machine that stands still, and hears all that it has said before.
+func (m *machine) settle(clock <-chan time.Time) {
+	if !m.off && m.wantsDump() {
+		// Whether it died has to be known before it is gone: what it said is on its way.
+		m.drain(clock)
+		if !m.off {
+			m.dump()
+		}
+	}
+	if _, err := m.monitor.ask("quit", nil); err != nil {
+		m.proc.Kill()
+	}
+	// Its channels end with QEMU, behind the last byte.
+	for n := 0; m.open > 0; {
+		select {
+		case c := <-m.chunks:
+			m.take(c)
+		case <-clock:
+			if n++; n == quitTicks {
+				m.proc.Kill()
+			}
+		}
+	}
+	if m.off {
+		m.out.Vmcore = nil // it did not die after all
+	}
+	m.conclude()
+}
+
+const (
+	// quietTicks is how many looks without a byte end the wait for what a machine that is to
+	// be dumped has said.
+	quietTicks = 6
+	// quitTicks is how many looks QEMU has to end when it is told to.
+	quitTicks = 200
+)
+
+// drain takes what a machine that stands still has said, until nothing comes.
 func (m *machine) drain(clock <-chan time.Time) {
-	for quiet := 0; m.open > 0 && quiet < 2; {
+	for quiet := 0; m.open > 0 && quiet < quietTicks; {
 		select {
 		case c := <-m.chunks:
 			quiet = 0
 			m.take(c)
 		case <-clock:
-			// QEMU has written all there is before it told that the machine stands; two
-			// looks without a byte are enough for it to cross the socket.
 			quiet++
 		}
+	}
+}
+
+// hear takes all that a QEMU that is gone has said.
+func (m *machine) hear() {
+	for m.open > 0 {
+		m.take(<-m.chunks)
 	}
 }
 

@@ -40,6 +40,8 @@ func main() {
 		g.send(wire.TypeFailure, []byte(err.Error()))
 	}
 	g.send(wire.TypeOff, nil)
+	// What the line's driver still holds would be lost with the machine.
+	g.line.drain()
 	syscall.Sync()
 	off()
 }

@@ -42,6 +42,13 @@ func (f file) Read(b []byte) (int, error) {
 	}
 }
 
+// drain waits until a terminal has sent all that was written to it: TCSBRK with an argument
+// that is not zero (ioctl_tty(2)), which C calls tcdrain.
+func (f file) drain() {
+	const tcsbrk = 0x5409
+	_, _, _ = syscall.Syscall(syscall.SYS_IOCTL, uintptr(f), tcsbrk, 1)
+}
+
 func (f file) close() { _ = syscall.Close(int(f)) }
 
 // maxFile bounds what is read of one file.
