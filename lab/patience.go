@@ -44,14 +44,15 @@ func (p *patience) progress(frame bool) {
 // is stuck all the same.
 const talkative = 5
 
-// over tells whether a machine has been silent for too long, and for how long.
-func (p *patience) over(seconds float64, init bool) (time.Duration, bool) {
+// over tells whether a machine has been silent for too long, and what was missing for how
+// long; "" if it has not.
+func (p *patience) over(seconds float64, init bool) (what string) {
 	limit := time.Duration(seconds * float64(time.Second))
 	if silent := p.machine - p.heard; silent > limit {
-		return silent, true
+		return "nothing came for " + silent.Round(time.Second).String() + " of machine time"
 	}
 	if silent := p.machine - p.frame; init && silent > talkative*limit {
-		return silent, true
+		return "nothing but the kernel's own words came for " + silent.Round(time.Second).String() + " of machine time"
 	}
-	return 0, false
+	return ""
 }

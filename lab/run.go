@@ -409,8 +409,8 @@ func (m *machine) look(now time.Time) {
 	}
 	m.patient.tick(now, u)
 	limit, init := m.allowed()
-	silent, over := m.patient.over(limit, init)
-	if !over || m.Terminal != nil && m.out.Phase == PhaseTest {
+	what := m.patient.over(limit, init)
+	if what == "" || m.Terminal != nil && m.out.Phase == PhaseTest {
 		return
 	}
 	if m.off {
@@ -418,7 +418,6 @@ func (m *machine) look(now time.Time) {
 		m.ended = "off"
 		return
 	}
-	what := "nothing came for " + silent.Round(time.Second).String() + " of machine time"
 	if m.step >= 0 {
 		what += ", while step " + fmt.Sprint(m.step+1) + " (" + strings.Join(m.Recipe.Steps[m.step].Argv, " ") + ") ran"
 	}
